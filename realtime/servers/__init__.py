@@ -1,0 +1,1 @@
+"""Our WebSocket protocol classes and launchers for Daphne, Uvicorn and Granian."""

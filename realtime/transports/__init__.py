@@ -1,0 +1,1 @@
+"""Bytes over ASGI: how packets reach a client and come from it."""

@@ -1,0 +1,1 @@
+"""Rooms: the registry, its permissions, and the namespace that serves them."""
