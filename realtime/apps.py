@@ -1,10 +1,26 @@
 """The engine's app config."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.core.signals import setting_changed
+
+from realtime.conf import forget_options, options, trusted_proxies
 
 
 class RealtimeConfig(AppConfig):
-    """Checks the options when Django starts."""
+    """Reads the options when Django starts, so that a wrong one stops it at once."""
 
     name = "realtime"
     verbose_name = "Realtime"
+
+    def ready(self) -> None:
+        """Check the options; follow settings that a test overrides."""
+        options()
+        trusted_proxies()
+        setting_changed.connect(_follow_settings, dispatch_uid="realtime.conf")
+
+
+def _follow_settings(*, setting: str, **_: Any) -> None:
+    if setting in {"REALTIME", "TRUSTED_PROXIES"}:
+        forget_options()

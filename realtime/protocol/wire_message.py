@@ -1,0 +1,28 @@
+"""One message for the wire, made once and shared by every socket that is sent it."""
+
+from functools import cached_property
+
+from realtime.protocol.websocket_frames import encode_frame
+
+
+class WireMessage:
+    """What leaves together and in order: a text, and the attachments that belong to it.
+
+    ``parts`` are the payloads of WebSocket messages (``str`` text, ``bytes`` binary). They are
+    one unit, so that no other packet comes between a packet and its attachments.
+    """
+
+    def __init__(self, *parts: str | bytes) -> None:
+        self.parts = parts
+
+    @cached_property
+    def frames(self) -> bytes:
+        """The finished server frames of all parts, joined."""
+        if len(self.parts) == 1:
+            return encode_frame(self.parts[0])
+        return b"".join(map(encode_frame, self.parts))
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes on a WebSocket, frame headers included."""
+        return len(self.frames)
