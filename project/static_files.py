@@ -1,0 +1,65 @@
+"""Static files by WhiteNoise: under ASGI, and collected or not."""
+
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.files.storage import FileSystemStorage
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+Answer = HttpResponseBase | Awaitable[HttpResponseBase]
+
+
+class CollectedStorage(CompressedManifestStaticFilesStorage):
+    """Hashed names and compressed copies once ``collectstatic`` has run, plain names before.
+
+    Modules import each other by hashed names too, so that a browser never mixes two releases.
+    """
+
+    support_js_module_import_aggregation = True
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        """Return the URL of the file; without a manifest, that of the source file."""
+        if not self.hashed_files and not force:
+            return FileSystemStorage.url(self, name)
+        return super().url(name, force)
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):
+    """WhiteNoise, without crossing to a thread and back on each request of the site."""
+
+    async_capable = True
+    sync_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Answer]) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Answer:
+        """Answer with a static file, or hand the request on."""
+        if iscoroutinefunction(self):
+            return self._answer(request)
+        return super().__call__(request)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        answer = super().__call__(request)
+        return await answer if isawaitable(answer) else answer
+
+    @staticmethod
+    def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
+        """Return the file whole: Django warns of each file that is streamed under ASGI."""
+        found = static_file.get_response(request.method, request.META)
+        body = b""
+        if found.file is not None:
+            with found.file as file:
+                body = file.read()
+        response = HttpResponse(body, status=int(found.status))
+        del response["Content-Type"]
+        for name, value in found.headers:
+            response[name] = value
+        return response
