@@ -17,8 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 ENVIRONMENT_PREFIX: Final = "REALTIME_"
 Network = IPv4Network | IPv6Network
-_PARSERS = ("default", "msgpack")
-_TRANSPORTS = ("polling", "websocket")
+_PARSERS = ("default",)
+_TRANSPORTS = ("websocket",)
 
 
 @dataclass(frozen=True, slots=True)
