@@ -1,0 +1,73 @@
+"""Tries at passwords are counted, for a person in a room and for an address."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import pytest
+from django.core.cache import cache
+
+from rooms.throttle import ADDRESS_SHARE, Limits, Throttled, Tried, give_back, take_try
+
+LIMITS = Limits(tries=3, window_s=600)
+HERE = ip_address("192.0.2.1")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_counts() -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def try_once(place: str = "/games/pw", person: str = "7", address: str = "192.0.2.1") -> object:
+    """Count one wrong try."""
+    return take_try(place, person, ip_address(address), LIMITS)
+
+
+def test_each_try_says_how_many_are_left_and_the_one_beyond_is_throttled() -> None:
+    left = [try_once() for _ in range(3)]
+    assert [tried.left for tried in left if isinstance(tried, Tried)] == [2, 1, 0]
+    throttled = try_once()
+    assert isinstance(throttled, Throttled)
+    assert 0 < throttled.retry_after_s <= 600
+
+
+def test_a_right_password_is_not_counted() -> None:
+    for _ in range(10):
+        tried = try_once()
+        assert isinstance(tried, Tried)
+        give_back(tried)
+
+
+def test_a_person_is_counted_in_each_room_apart() -> None:
+    for _ in range(4):
+        try_once("/games/pw")
+    assert isinstance(try_once("/games/other"), Tried)
+
+
+def test_an_address_has_four_times_the_tries_over_all_its_persons() -> None:
+    outcomes = [try_once(person=f"guest:{n}") for n in range(3 * ADDRESS_SHARE + 1)]
+    assert [type(outcome) for outcome in outcomes] == [Tried] * 12 + [Throttled]
+    assert isinstance(try_once(person="guest:99", address="192.0.2.2"), Tried)
+
+
+def test_a_throttled_address_does_not_use_up_the_tries_of_a_person() -> None:
+    for n in range(3 * ADDRESS_SHARE):
+        try_once(person=f"guest:{n}")
+    for _ in range(5):
+        assert isinstance(try_once(person="7"), Throttled)
+    elsewhere = try_once(person="7", address="192.0.2.2")
+    assert isinstance(elsewhere, Tried)
+    assert elsewhere.left == 2
+
+
+def test_ipv6_addresses_of_one_subscriber_count_as_one() -> None:
+    for n in range(3 * ADDRESS_SHARE):
+        try_once(person=f"guest:{n}", address=f"2001:db8::{n + 1:x}")
+    assert isinstance(try_once(person="guest:99", address="2001:db8::ffff"), Throttled)
+    assert isinstance(try_once(person="guest:99", address="2001:db8:0:1::1"), Tried)
+
+
+def test_no_tries_means_no_throttle() -> None:
+    off = Limits(tries=0, window_s=600)
+    assert [take_try("/p", "7", HERE, off).left for _ in range(50)] == [None] * 50  # type: ignore[union-attr]
