@@ -1,0 +1,156 @@
+"""Who belongs to a room: memberships, and the grants that passwords and invitations leave."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from rooms import policy_values
+from rooms.models.registry import Room
+
+GUEST_ID_MAX = 64
+
+
+class Role(models.TextChoices):
+    """What a person is in a room."""
+
+    OWNER = policy_values.Role.OWNER.value, _("Owner")
+    MODERATOR = policy_values.Role.MODERATOR.value, _("Moderator")
+    MEMBER = policy_values.Role.MEMBER.value, _("Member")
+
+
+class Membership(models.Model):
+    """A user's role in a room."""
+
+    room = models.ForeignKey(
+        Room,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        db_index=False,  # the unique pair begins with it
+        verbose_name=_("room"),
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="room_memberships",
+        verbose_name=_("user"),
+    )
+    role = models.CharField(
+        _("role"),
+        max_length=10,
+        choices=Role,
+        default=Role.MEMBER,
+        help_text=_("Owners and moderators look after the room; members may always join it."),
+    )
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        ordering = ("room", "user")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("room", "user"),
+                name="membership_unique_in_room",
+                violation_error_message=_("This user has a role in the room already."),
+            ),
+            models.CheckConstraint(
+                name="membership_role_is_known",
+                condition=Q(role__in=Role.values),
+                violation_error_message=_("There is no such role."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user.get_username()}: {self.get_role_display()}"
+
+
+class GrantVia(models.TextChoices):
+    """What a grant was given for."""
+
+    PASSWORD = "password", _("Password")
+    INVITATION = "invitation", _("Invitation")
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Reads of grants."""
+
+    def of_person(self, user_id: object | None, guest_id: str | None) -> GrantQuerySet:
+        """Keep those of this user, or of this guest where there is no user."""
+        if user_id is not None:
+            return self.filter(user_id=user_id)
+        return self.filter(guest_id=guest_id) if guest_id else self.none()
+
+
+class Grant(models.Model):
+    """What a right password or invitation leaves behind: its holder need not give it again.
+
+    One of a password stands as long as ``password_version`` is the room's.
+    """
+
+    room = models.ForeignKey(
+        Room,
+        on_delete=models.CASCADE,
+        related_name="grants",
+        db_index=False,  # the unique pairs begin with it
+        verbose_name=_("room"),
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("user"),
+    )
+    guest_id = models.CharField(_("guest"), max_length=GUEST_ID_MAX, blank=True)
+    via = models.CharField(_("via"), max_length=10, choices=GrantVia)
+    password_version = models.CharField(max_length=24, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        ordering = ("room", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("room", "user", "via"),
+                name="grant_unique_for_user",
+                condition=Q(user__isnull=False),
+                violation_error_message=_("This user has such a grant already."),
+            ),
+            models.UniqueConstraint(
+                fields=("room", "guest_id", "via"),
+                name="grant_unique_for_guest",
+                condition=~Q(guest_id=""),
+                violation_error_message=_("This guest has such a grant already."),
+            ),
+            models.CheckConstraint(
+                name="grant_has_one_holder",
+                condition=Q(user__isnull=False, guest_id="")
+                | (Q(user__isnull=True) & ~Q(guest_id="")),
+                violation_error_message=_("A grant is a user's or a guest's."),
+            ),
+            models.CheckConstraint(
+                name="grant_via_is_known",
+                condition=Q(via__in=GrantVia.values),
+                violation_error_message=_("A grant comes of a password or an invitation."),
+            ),
+            models.CheckConstraint(
+                name="grant_of_password_names_it",
+                condition=(Q(via=GrantVia.PASSWORD) & ~Q(password_version=""))
+                | (~Q(via=GrantVia.PASSWORD) & Q(password_version="")),
+                violation_error_message=_("A password's grant, and no other, names its version."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id or self.guest_id}: {self.get_via_display()}"
+
+    def as_value(self) -> policy_values.Grant:
+        """Give the value that ``decide`` takes."""
+        return policy_values.Grant(id=str(self.pk), password_version=self.password_version or None)

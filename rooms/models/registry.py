@@ -1,0 +1,340 @@
+"""The registry: which namespaces and rooms there are, and what each asks for."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from rooms.names import DOT_NAMES, ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
+from rooms.policy_values import Access, NamespacePolicy, Policy
+
+NAMESPACE_PATH_PATTERN = r"\A/([a-z0-9][a-z0-9_-]{0,49})?\Z"
+# What a site of ours answers beside its namespaces. Namespace.clean() also asks the URLconf.
+RESERVED_PATHS = (
+    "/accounts",
+    "/admin",
+    "/console",
+    "/healthz",
+    "/media",
+    "/metrics",
+    "/readyz",
+    "/static",
+    "/ws",
+)
+
+
+class NamespaceAccess(models.TextChoices):
+    """How a namespace admits people."""
+
+    OPEN = Access.OPEN.value, _("Open to everyone")
+    LOGIN = Access.LOGIN.value, _("Signed-in users")
+    GROUPS = Access.GROUPS.value, _("Members of its groups")
+
+
+class RoomAccess(models.TextChoices):
+    """How a room admits people."""
+
+    OPEN = Access.OPEN.value, _("Open to everyone")
+    LOGIN = Access.LOGIN.value, _("Signed-in users")
+    PASSWORD = Access.PASSWORD.value, _("Password")
+    INVITATION = Access.INVITATION.value, _("Invitation")
+    MEMBERS = Access.MEMBERS.value, _("Its members")
+    GROUPS = Access.GROUPS.value, _("Members of its groups")
+
+
+def new_epoch() -> str:
+    """Make the opaque text by which a client tells a room from one made again under its name."""
+    return secrets.token_urlsafe(9)
+
+
+def validate_room_name(value: str) -> None:
+    """Refuse what ``clean_room_name`` refuses, and a name that it would have to trim."""
+    try:
+        name = clean_room_name(value)
+    except ValueError as error:
+        raise ValidationError(str(error), code="room_name") from None
+    if name != value:
+        raise ValidationError(
+            _("A room's name may not begin or end with white space."), code="room_name"
+        )
+
+
+class Namespace(models.Model):
+    """One route of the site and the rules that hold in all of its rooms."""
+
+    path = models.CharField(
+        _("path"),
+        max_length=51,
+        unique=True,
+        error_messages={"unique": _("There is a namespace with this path already.")},
+        validators=[
+            RegexValidator(
+                NAMESPACE_PATH_PATTERN,
+                _(
+                    "A path is “/” and one word of small letters, digits, “-” and “_”, "
+                    "such as /games."
+                ),
+            )
+        ],
+        help_text=_("Where it answers, such as /games. “/” is the site's first namespace."),
+    )
+    title = models.CharField(
+        _("title"), max_length=100, blank=True, help_text=_("What people read instead of the path.")
+    )
+    welcome = models.TextField(
+        _("welcome"),
+        max_length=1_000,
+        blank=True,
+        help_text=_("Everyone hears this when they connect."),
+    )
+    access = models.CharField(
+        _("access"),
+        max_length=10,
+        choices=NamespaceAccess,
+        default=NamespaceAccess.OPEN,
+        help_text=_("Who may connect at all. Each room asks its own question after this one."),
+    )
+    groups = models.ManyToManyField(
+        Group,
+        verbose_name=_("groups"),
+        blank=True,
+        related_name="+",
+        help_text=_("Counts where access is by groups: members of any of these may connect."),
+    )
+    is_open = models.BooleanField(
+        _("open"), default=True, help_text=_("Off: nobody may connect, whoever they are.")
+    )
+    allow_private = models.BooleanField(
+        _("private messages"),
+        default=True,
+        help_text=_("Whether signed-in people may write to each other here."),
+    )
+
+    class Meta:
+        verbose_name = _("namespace")
+        verbose_name_plural = _("namespaces")
+        ordering = ("path",)
+        constraints = (
+            models.CheckConstraint(
+                name="namespace_path_is_one_word",
+                condition=Q(path__regex=NAMESPACE_PATH_PATTERN),
+                violation_error_message=_("A path is “/” and one word, such as /games."),
+            ),
+            models.CheckConstraint(
+                name="namespace_path_is_not_reserved",
+                condition=~Q(path__in=RESERVED_PATHS),
+                violation_error_message=_("The site uses this path for something else."),
+            ),
+            models.CheckConstraint(
+                name="namespace_access_is_known",
+                condition=Q(access__in=NamespaceAccess.values),
+                violation_error_message=_("There is no such kind of access to a namespace."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.path
+
+    def as_policy(self) -> NamespacePolicy:
+        """Give the value that ``decide`` takes; one query for the groups unless prefetched."""
+        return NamespacePolicy(
+            path=self.path,
+            is_open=self.is_open,
+            access=self.access,
+            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+        )
+
+
+class RoomQuerySet(models.QuerySet["Room"]):
+    """Reads of the registry."""
+
+    def with_policy(self) -> RoomQuerySet:
+        """Bring along all that ``Room.as_policy`` reads: three queries for any number of rooms."""
+        return self.select_related("namespace").prefetch_related("groups", "namespace__groups")
+
+
+class Room(models.Model):
+    """One room of a namespace, what it asks of those who join, and what it keeps."""
+
+    namespace = models.ForeignKey(
+        Namespace,
+        on_delete=models.CASCADE,
+        related_name="rooms",
+        # The unique pair of namespace and name begins with it and serves its look-ups.
+        db_index=False,
+        verbose_name=_("namespace"),
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=ROOM_NAME_MAX,
+        validators=[validate_room_name],
+        help_text=_("Clients join by this name, exactly as it is written."),
+    )
+    title = models.CharField(
+        _("title"), max_length=100, blank=True, help_text=_("What people read beside the name.")
+    )
+    access = models.CharField(
+        _("access"),
+        max_length=10,
+        choices=RoomAccess,
+        default=RoomAccess.OPEN,
+        help_text=_("What a person needs who is neither a member nor a moderator of the room."),
+    )
+    password = models.CharField(_("password"), max_length=255, blank=True, editable=False)
+    password_version = models.CharField(max_length=24, blank=True, editable=False)
+    groups = models.ManyToManyField(
+        Group,
+        verbose_name=_("groups"),
+        blank=True,
+        related_name="+",
+        help_text=_("Counts where access is by groups: members of any of these may join."),
+    )
+    capacity = models.PositiveIntegerField(
+        _("capacity"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("The most persons at once, however many tabs each has. Empty: no limit."),
+    )
+    is_listed = models.BooleanField(
+        _("listed"),
+        default=True,
+        help_text=_("Off: to all but its members and moderators it looks as if it were not there."),
+    )
+    is_open = models.BooleanField(
+        _("open"), default=True, help_text=_("Off: nobody may join, whoever they are.")
+    )
+    opens_at = models.DateTimeField(
+        _("opens at"), null=True, blank=True, help_text=_("Closed before this. Empty: no limit.")
+    )
+    closes_at = models.DateTimeField(
+        _("closes at"), null=True, blank=True, help_text=_("Closed from then on. Empty: no limit.")
+    )
+    is_read_only = models.BooleanField(
+        _("read-only"), default=False, help_text=_("On: only moderators may write.")
+    )
+    slow_mode_s = models.PositiveIntegerField(
+        _("slow mode (seconds)"),
+        default=0,
+        help_text=_("The least time between two messages of one person. 0: no limit."),
+    )
+    history_size = models.PositiveIntegerField(
+        _("messages kept"),
+        default=10_000,
+        help_text=_("How many of the latest messages are kept. 0: messages are not stored."),
+    )
+    history_days = models.PositiveIntegerField(
+        _("days kept"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("Messages older than this are dropped. Empty: of any age."),
+    )
+    last_offset = models.PositiveBigIntegerField(_("last offset"), default=0, editable=False)
+    epoch = models.CharField(max_length=24, default=new_epoch, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = RoomQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("room")
+        verbose_name_plural = _("rooms")
+        ordering = ("namespace", "name")
+        permissions = (("moderate_room", _("Can moderate every room")),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("namespace", "name"),
+                name="room_name_unique_in_namespace",
+                violation_error_message=_("This namespace has a room of this name already."),
+            ),
+            models.CheckConstraint(
+                name="room_name_is_allowed",
+                condition=Q(name__regex=ROOM_NAME_PATTERN) & ~Q(name__in=sorted(DOT_NAMES)),
+                violation_error_message=_("A room may not have this name."),
+            ),
+            models.CheckConstraint(
+                name="room_access_is_known",
+                condition=Q(access__in=RoomAccess.values),
+                violation_error_message=_("There is no such kind of access to a room."),
+            ),
+            models.CheckConstraint(
+                name="room_access_password_needs_one",
+                condition=~Q(access=RoomAccess.PASSWORD) | ~Q(password=""),
+                violation_error_message=_("A room with access by password needs a password."),
+            ),
+            models.CheckConstraint(
+                name="room_password_has_a_version",
+                condition=Q(password="", password_version="")
+                | (~Q(password="") & ~Q(password_version="")),
+                violation_error_message=_("Set a room's password with set_password()."),
+            ),
+            models.CheckConstraint(
+                name="room_capacity_is_positive",
+                condition=Q(capacity__isnull=True) | Q(capacity__gte=1),
+                violation_error_message=_("A room has place for one person at least."),
+            ),
+            models.CheckConstraint(
+                name="room_opens_before_it_closes",
+                condition=Q(opens_at__isnull=True)
+                | Q(closes_at__isnull=True)
+                | Q(opens_at__lt=F("closes_at")),
+                violation_error_message=_("A room has to open before it closes."),
+            ),
+            models.CheckConstraint(
+                name="room_history_days_is_positive",
+                condition=Q(history_days__isnull=True) | Q(history_days__gte=1),
+                violation_error_message=_("Messages are kept for a day at least."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.namespace.path.rstrip('/')}/{self.name}"
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Hash and take a new password, or none; grants of the one before stand no longer.
+
+        Saves nothing. Hashing takes tens of milliseconds: never on an event loop.
+        """
+        if raw_password:
+            self.password = make_password(raw_password)
+            self.password_version = secrets.token_urlsafe(9)
+        else:
+            self.password = self.password_version = ""
+
+    def check_password(self, raw_password: str) -> bool:
+        """Say whether this is the password; always false where none is set.
+
+        Takes as long as hashing does. An outdated hash is renewed in the row, unless somebody
+        has changed the password meanwhile; grants go on.
+        """
+        checked = self.password
+
+        def renew(raw: str) -> None:
+            self.password = make_password(raw)
+            Room.objects.filter(pk=self.pk, password=checked).update(password=self.password)
+
+        return bool(checked) and check_password(raw_password, checked, setter=renew)
+
+    def as_policy(self) -> Policy:
+        """Give the value that ``decide`` takes; four queries unless read ``with_policy``."""
+        return Policy(
+            namespace=self.namespace.as_policy(),
+            name=self.name,
+            access=self.access,
+            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+            password_version=self.password_version,
+            capacity=self.capacity,
+            is_listed=self.is_listed,
+            is_open=self.is_open,
+            opens_at=self.opens_at,
+            closes_at=self.closes_at,
+            is_read_only=self.is_read_only,
+            slow_mode_s=self.slow_mode_s,
+        )
