@@ -1,0 +1,1 @@
+"""Servers to compare with. Each answers ``joinRoom``, ``relay``, ``echo`` and ``about``."""
