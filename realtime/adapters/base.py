@@ -1,0 +1,107 @@
+"""What the namespaces need of an adapter: membership, and delivery to a selection of sockets."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from realtime.protocol.encoded_event import EncodedEvent
+from realtime.protocol.wire_message import WireMessage
+from realtime.protocol.wires import Wire
+
+
+class Member(Protocol):
+    """A socket as an adapter sees it."""
+
+    socket_id: str
+    wire: Wire
+    send: Callable[[WireMessage, bool], bool]
+
+    def overflow(self) -> None:
+        """Too much waits for this socket: it is sent away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Where an event stands in its room: offsets count 1, 2, 3 … within one epoch."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """An event and the sockets that it is for.
+
+    No rooms, users or ids: the whole namespace. ``rooms`` and ``excepted`` take names of rooms and
+    ids of sockets alike. A numbered event is for exactly one room.
+    """
+
+    namespace: str
+    event: EncodedEvent
+    rooms: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
+    volatile: bool = False
+    local: bool = False
+    number: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """One numbered event as its application stored it."""
+
+    offset: int
+    event: str
+    args: tuple[Any, ...]
+
+
+# Reads the events of a room with ``after < offset <= upto``, in order; pruned ones are left out.
+ReadNumbered = Callable[[str, str, str, int, int], Awaitable[list[Numbered]]]
+
+
+class Adapter(Protocol):
+    """Who is in which room of which namespace on this process, and delivery to all processes.
+
+    All methods are called on the process's event loop. Names of rooms may be any text.
+    """
+
+    async def start(self) -> None:
+        """Begin to serve."""
+
+    async def stop(self) -> None:
+        """End what ``start`` began."""
+
+    def add(self, namespace: str, member: Member, user_id: str | None) -> None:
+        """Let a socket hear its namespace, its user and its own id."""
+
+    def remove(self, namespace: str, member: Member) -> frozenset[str]:
+        """Forget a socket; return the rooms that it was in. Twice is a no-op."""
+
+    async def join(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
+        """Put a socket into a room; a held one gets nothing of it until ``release``.
+
+        When this returns, other processes' events for the room arrive here.
+        """
+
+    def leave(self, namespace: str, room: str, member: Member) -> None:
+        """Take a socket out of a room; nothing of the room reaches it afterwards."""
+
+    def release(self, namespace: str, room: str, member: Member, after: int | None) -> None:
+        """Let held events flow; numbered ones up to ``after`` are left out, now and later."""
+
+    def rooms(self, namespace: str, member: Member) -> frozenset[str]:
+        """Return the rooms that a socket is in."""
+
+    def members(self, namespace: str, room: str) -> list[Member]:
+        """Return this process's sockets in a room."""
+
+    def publish(self, broadcast: Broadcast) -> None:
+        """Deliver to this process's sockets at once, and hand over for the other processes."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes can be reached."""
+
+    @property
+    def lost_at(self) -> float | None:
+        """Since when other processes cannot be reached (loop time), or None while they can."""

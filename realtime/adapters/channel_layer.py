@@ -1,0 +1,316 @@
+"""Several processes as one, over a Django channel layer.
+
+This process has one channel on the layer and one group per occupied room, so the layer's cost per
+event grows with processes and never with sockets. The layer only wakes others up: it may lose
+messages, and losing it altogether leaves this process's own sockets served as before.
+This module alone maps names to group names.
+"""
+
+import asyncio
+import logging
+import re
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from realtime.adapters.base import Broadcast, Member
+from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.memory import MemoryAdapter
+from realtime.exceptions import ProtocolError
+from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
+
+logger = logging.getLogger(__name__)
+
+# How long a join waits for the layer to route a room's events here; it is joined anyway.
+SUBSCRIBE_TIMEOUT_S = 2.0
+LAYER_TIMEOUT_S = 5.0
+RETRY_S = 1.0
+PROBE_INTERVAL_S = 0.5
+PROBE_TIMEOUT_S = 1.5
+# Groups whose last socket left are kept a moment: people come and go.
+LINGER_S = 5.0
+MAX_UNSENT = 10_000
+_SOCKET_ID = re.compile(r"[A-Za-z0-9_-]{24}")
+PROCESS_ID_CHARACTERS = 8
+_PROBE_EVENT = "realtime.probe"
+_PROBE = Broadcast(namespace="", event=EncodedEvent(_PROBE_EVENT, EncodedArgs("[]")))
+
+
+class ChannelLayer(Protocol):
+    """The part of Channels' layer API that is used here."""
+
+    async def new_channel(self, prefix: str = ...) -> str:
+        """Return a new channel of this process."""
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        """Wait for a message."""
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """Route a group's messages to a channel."""
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        """Undo ``group_add``."""
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        """Send to all channels of a group."""
+
+
+def groups_of(broadcast: Broadcast) -> list[str]:
+    """Return the groups that reach every process with a socket that a broadcast is for."""
+    namespace = broadcast.namespace
+    if broadcast.users or not broadcast.rooms:
+        # A user's sockets may be on any process that serves the namespace.
+        return [namespace_group(namespace)]
+    groups: list[str] = []
+    for name in broadcast.rooms:
+        groups.append(room_group(namespace, name))
+        if _SOCKET_ID.fullmatch(name):
+            # A socket's id names its process: no group for each socket is needed.
+            groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
+    return groups
+
+
+def namespace_group(namespace: str) -> str:
+    """Return the group of all processes that serve a socket of this namespace."""
+    return _group("namespace", namespace)
+
+
+def room_group(namespace: str, room: str) -> str:
+    """Return the group of all processes with a socket in this room."""
+    return _group("room", namespace, room)
+
+
+def process_group(process_id: str) -> str:
+    """Return the group of one process."""
+    return _group("process", process_id)
+
+
+def _group(*parts: str) -> str:
+    # Group names take few characters and fewer than 100 of them; names of rooms are any text.
+    digest = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=20)
+    return f"roomkey.{digest.hexdigest()}"
+
+
+class ChannelLayerAdapter:
+    """An ``Adapter`` whose processes share a channel layer."""
+
+    is_shared = True
+
+    def __init__(
+        self, local: MemoryAdapter, layer: ChannelLayer, codec: EnvelopeCodec, process_id: str
+    ) -> None:
+        self._local = local
+        self._layer = layer
+        self._codec = codec
+        self._process_id = process_id
+        self._channel = ""
+        self._wanted: set[str] = set()
+        self._subscribed: set[str] = set()
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._leaving: dict[str, asyncio.TimerHandle] = {}
+        self._changed = asyncio.Event()
+        self._unsent: asyncio.Queue[Broadcast] = asyncio.Queue(MAX_UNSENT)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._probe_seen = asyncio.Event()
+        self.lost_at: float | None = None
+        self.dropped_in = 0
+        self.dropped_out = 0
+
+    async def start(self) -> None:
+        """Open this process's channel and keep it served."""
+        self._want(process_group(self._process_id))
+        create = asyncio.get_running_loop().create_task
+        self._tasks = [
+            create(self._receive(), name="layer receive"),
+            create(self._subscribe(), name="layer subscribe"),
+            create(self._send(), name="layer send"),
+            create(self._probe(), name="layer probe"),
+        ]
+
+    async def stop(self) -> None:
+        """Send what waits, as far as the layer takes it at once, and leave all groups."""
+        try:
+            async with asyncio.timeout(RETRY_S):
+                await self._unsent.join()
+        except TimeoutError:
+            logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
+        for timer in self._leaving.values():
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._local.stop()
+
+    def add(self, namespace: str, member: Member, user_id: str | None) -> None:
+        """Let a socket hear its namespace, its user and its own id."""
+        self._local.add(namespace, member, user_id)
+        self._want(namespace_group(namespace))
+
+    def remove(self, namespace: str, member: Member) -> frozenset[str]:
+        """Forget a socket; return the rooms that it was in."""
+        rooms = self._local.remove(namespace, member)
+        for room in rooms:
+            self._release_room(namespace, room)
+        if not self._local.has_namespace(namespace):
+            self._unwant(namespace_group(namespace))
+        return rooms
+
+    async def join(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
+        """Put a socket into a room, and wait until other processes' events for it come here."""
+        self._local.enter(namespace, room, member, hold=hold)
+        group = room_group(namespace, room)
+        self._want(group)
+        if group in self._subscribed or self.lost_at is not None:
+            return
+        ready = self._waiting.get(group)
+        if ready is None:
+            ready = self._waiting[group] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
+                await asyncio.shield(ready)
+        except TimeoutError:
+            logger.warning("layer slow to subscribe", extra={"group": group})
+
+    def leave(self, namespace: str, room: str, member: Member) -> None:
+        """Take a socket out of a room."""
+        self._local.leave(namespace, room, member)
+        self._release_room(namespace, room)
+
+    def release(self, namespace: str, room: str, member: Member, after: int | None) -> None:
+        """Let held events flow."""
+        self._local.release(namespace, room, member, after)
+
+    def rooms(self, namespace: str, member: Member) -> frozenset[str]:
+        """Return the rooms that a socket is in."""
+        return self._local.rooms(namespace, member)
+
+    def members(self, namespace: str, room: str) -> list[Member]:
+        """Return this process's sockets in a room."""
+        return self._local.members(namespace, room)
+
+    def publish(self, broadcast: Broadcast) -> None:
+        """Deliver here at once; hand over for the other processes without waiting for them."""
+        self._local.deliver(broadcast)
+        if broadcast.local:
+            return
+        try:
+            self._unsent.put_nowait(broadcast)
+        except asyncio.QueueFull:
+            # The layer is away: what must arrive is found by its offset.
+            self.dropped_out += 1
+
+    def _release_room(self, namespace: str, room: str) -> None:
+        if not self._local.has_room(namespace, room):
+            self._unwant(room_group(namespace, room))
+
+    def _want(self, group: str) -> None:
+        timer = self._leaving.pop(group, None)
+        if timer is not None:
+            timer.cancel()
+        if group not in self._wanted:
+            self._wanted.add(group)
+            self._changed.set()
+
+    def _unwant(self, group: str) -> None:
+        if group in self._wanted and group not in self._leaving:
+            loop = asyncio.get_running_loop()
+            self._leaving[group] = loop.call_later(LINGER_S, self._drop, group)
+
+    def _drop(self, group: str) -> None:
+        self._leaving.pop(group, None)
+        self._wanted.discard(group)
+        self._changed.set()
+
+    async def _subscribe(self) -> None:
+        """Bring the layer's groups in line with what is wanted: one task, so nothing races."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                    await self._align_groups()
+            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+                self._lose("subscribe", error)
+                await asyncio.sleep(RETRY_S)
+                self._changed.set()
+
+    async def _align_groups(self) -> None:
+        if not self._channel:
+            self._channel = await self._layer.new_channel()
+        for group in tuple(self._wanted - self._subscribed):
+            await self._layer.group_add(group, self._channel)
+            self._subscribed.add(group)
+            ready = self._waiting.pop(group, None)
+            if ready is not None and not ready.done():
+                ready.set_result(None)
+        for group in tuple(self._subscribed - self._wanted):
+            self._subscribed.discard(group)
+            await self._layer.group_discard(group, self._channel)
+
+    async def _send(self) -> None:
+        while True:
+            broadcast = await self._unsent.get()
+            try:
+                message = self._codec.seal(broadcast, origin=self._process_id)
+                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                    for group in groups_of(broadcast):
+                        await self._layer.group_send(group, message)
+            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+                self.dropped_out += 1
+                self._lose("send", error)
+            finally:
+                self._unsent.task_done()
+
+    async def _receive(self) -> None:
+        while True:
+            if not self._channel:
+                await asyncio.sleep(PROBE_INTERVAL_S)
+                continue
+            try:
+                message = await self._layer.receive(self._channel)
+            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+                self._lose("receive", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._take(message)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        try:
+            envelope = self._codec.open(message)
+            if envelope.event == _PROBE_EVENT and envelope.origin == self._process_id:
+                self._probe_seen.set()
+            elif envelope.origin != self._process_id:
+                self._local.deliver(envelope.broadcast())
+        except ProtocolError as error:
+            self.dropped_in += 1
+            logger.warning("layer message dropped", extra={"error": str(error)})
+        except Exception:
+            self.dropped_in += 1
+            logger.exception("layer message failed")
+
+    async def _probe(self) -> None:
+        """Notice within two seconds that the layer is away, or back: our own word must return."""
+        message = self._codec.seal(_PROBE, origin=self._process_id)
+        group = process_group(self._process_id)
+        while True:
+            await asyncio.sleep(PROBE_INTERVAL_S)
+            self._probe_seen.clear()
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT_S):
+                    await self._layer.group_send(group, message)
+                    await self._probe_seen.wait()
+            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+                self._lose("probe", error)
+            else:
+                if self.lost_at is not None:
+                    self.lost_at = None
+                    logger.info("layer is back")
+
+    def _lose(self, doing: str, error: Exception) -> None:
+        if self.lost_at is None:
+            self.lost_at = asyncio.get_running_loop().time()
+            logger.error("layer lost", extra={"doing": doing, "error": repr(error)})
+            for ready in self._waiting.values():
+                if not ready.done():
+                    ready.set_result(None)
+            self._waiting.clear()

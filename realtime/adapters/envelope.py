@@ -1,0 +1,104 @@
+"""Broadcasts as bytes between processes: versioned, authenticated, one fixed type.
+
+Whoever can write to the channel layer but does not know the key cannot make a process do
+anything: what does not carry the right code is dropped. Unknown fields are ignored and new ones
+have defaults, so that a release understands the messages of the release before it.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from realtime.adapters.base import Broadcast, Number
+from realtime.exceptions import ProtocolError
+from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
+
+# The one type of our messages; Channels wants one in every message.
+MESSAGE_TYPE = "realtime.deliver"
+VERSION = 1
+MAX_BODY_BYTES = 4 * 1_048_576
+_MAC_BYTES = 16
+
+
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What one process tells the others. Field names are short: they travel with each event."""
+
+    origin: str
+    namespace: str
+    event: str
+    args: str
+    attachments: tuple[bytes, ...] = ()
+    rooms: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
+    volatile: bool = False
+    epoch: str | None = None
+    offset: int | None = None
+
+    def broadcast(self) -> Broadcast:
+        """Return the broadcast that its origin published."""
+        numbered = self.epoch is not None and self.offset is not None
+        if numbered and len(self.rooms) != 1:
+            raise ProtocolError("a numbered event is for one room")
+        return Broadcast(
+            namespace=self.namespace,
+            event=EncodedEvent(self.event, EncodedArgs(self.args, self.attachments)),
+            rooms=self.rooms,
+            users=self.users,
+            excepted=self.excepted,
+            volatile=self.volatile,
+            number=Number(self.epoch or "", self.offset or 0) if numbered else None,
+        )
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Envelope)
+
+
+class EnvelopeCodec:
+    """Seals with the first key; opens what any of the keys sealed, so that keys can change."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = [blake2b(key.encode(), person=b"roomkey layer").digest() for key in keys]
+
+    def seal(self, broadcast: Broadcast, *, origin: str) -> dict[str, Any]:
+        """Return the channel layer message that carries a broadcast."""
+        number = broadcast.number
+        body = _encoder.encode(
+            Envelope(
+                origin=origin,
+                namespace=broadcast.namespace,
+                event=broadcast.event.name,
+                args=broadcast.event.args.json,
+                attachments=broadcast.event.args.attachments,
+                rooms=broadcast.rooms,
+                users=broadcast.users,
+                excepted=broadcast.excepted,
+                volatile=broadcast.volatile,
+                epoch=number.epoch if number else None,
+                offset=number.offset if number else None,
+            )
+        )
+        mac = _mac(self._keys[0], body)
+        return {"type": MESSAGE_TYPE, "version": VERSION, "body": body, "mac": mac}
+
+    def open(self, message: Mapping[str, Any]) -> Envelope:
+        """Return what was sealed; raises ``ProtocolError`` on anything that we did not seal."""
+        body, mac = message.get("body"), message.get("mac")
+        if message.get("type") != MESSAGE_TYPE or message.get("version") != VERSION:
+            raise ProtocolError("unknown type or version of a layer message")
+        if not isinstance(body, bytes) or not isinstance(mac, bytes) or len(body) > MAX_BODY_BYTES:
+            raise ProtocolError("malformed layer message")
+        if not any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys):
+            raise ProtocolError("layer message with a wrong code")
+        try:
+            return _decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise ProtocolError("malformed layer message") from error
+
+
+def _mac(key: bytes, body: bytes) -> bytes:
+    return blake2b(body, key=key, digest_size=_MAC_BYTES).digest()

@@ -1,0 +1,81 @@
+"""The order of a room's numbered events on one process: each once, in offset order.
+
+Pure: says what may be delivered now and what is missing; reading the missing is others' work.
+"""
+
+from realtime.adapters.base import Broadcast
+
+# Early events that are kept; beyond, they are read again like missing ones.
+MAX_EARLY = 256
+
+
+class Feed:
+    """The numbered events of one room.
+
+    Unpositioned it keeps everything back until somebody says which offset was the last.
+    """
+
+    def __init__(self) -> None:
+        self._epoch: str | None = None
+        self._early: dict[int, Broadcast] = {}
+        self.position: int | None = None
+        self.highest = 0
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of the events seen last."""
+        return self._epoch or ""
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether something came early and waits for its predecessors."""
+        return self.position is not None and self.highest > self.position
+
+    def place(self, position: int) -> list[Broadcast]:
+        """Say which offset was the last, if that is not known; return what may follow it."""
+        if self.position is not None:
+            return []
+        self.position = position
+        return self._ready()
+
+    def take(self, broadcast: Broadcast) -> list[Broadcast]:
+        """Take a numbered event; return what is to be delivered now, in order."""
+        number = broadcast.number
+        if number is None:
+            return [broadcast]
+        if self._epoch is None:
+            self._epoch = number.epoch
+        elif self._epoch != number.epoch:
+            # The room was deleted and made anew: its offsets begin again.
+            self._epoch, self.position, self.highest = number.epoch, 0, 0
+            self._early.clear()
+        if self.position is not None and number.offset <= self.position:
+            return []
+        self.highest = max(self.highest, number.offset)
+        if len(self._early) < MAX_EARLY or number.offset == (self.position or 0) + 1:
+            self._early[number.offset] = broadcast
+        return self._ready()
+
+    def fill(self, upto: int, found: list[Broadcast]) -> list[Broadcast]:
+        """Take what was read up to ``upto``; offsets that are missing still are skipped for good."""
+        delivered: list[Broadcast] = []
+        for broadcast in found:
+            if broadcast.number is None or self.position is None:
+                continue
+            if self.position < broadcast.number.offset <= upto:
+                self.position = broadcast.number.offset
+                delivered.append(broadcast)
+        if self.position is not None:
+            self.position = max(self.position, upto)
+        return [*delivered, *self._ready()]
+
+    def _ready(self) -> list[Broadcast]:
+        if self.position is None:
+            return []
+        ready: list[Broadcast] = []
+        while (broadcast := self._early.pop(self.position + 1, None)) is not None:
+            self.position += 1
+            ready.append(broadcast)
+        if self._early and min(self._early) <= self.position:
+            self._early = {at: kept for at, kept in self._early.items() if at > self.position}
+        return ready

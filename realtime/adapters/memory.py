@@ -1,0 +1,351 @@
+"""Membership and delivery within one process: tables, and one synchronous pass over them.
+
+A broadcast is encoded once per wire and handed to each socket without a task or a queue. Nothing
+here waits, so no table changes under a pass.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from realtime.adapters.base import Broadcast, Member, Number, ReadNumbered
+from realtime.adapters.feed import Feed
+from realtime.protocol.encoded_event import EncodedEvent, encode_args
+from realtime.protocol.wire_message import WireMessage
+from realtime.protocol.wires import Wire
+
+logger = logging.getLogger(__name__)
+
+# How long an event waits for its predecessors before they are read from the application.
+GAP_PATIENCE_S = 0.25
+GAP_RETRY_S = 1.0
+# A socket whose join takes so long that this much piles up is sent away.
+MAX_HELD = 1_000
+
+Members = dict[str, Member]
+Key = TypeVar("Key")
+
+
+@dataclass(slots=True)
+class _Held:
+    message: WireMessage
+    volatile: bool
+    offset: int | None
+
+
+@dataclass(slots=True)
+class _Room:
+    members: Members = field(default_factory=dict)
+    # Sockets whose join is not finished, with what came meanwhile.
+    holds: dict[str, list[_Held]] = field(default_factory=dict)
+    # Sockets that have read up to an offset which this process has yet to deliver.
+    read_upto: dict[str, int] = field(default_factory=dict)
+    feed: Feed = field(default_factory=Feed)
+    filler: asyncio.Task[None] | None = None
+
+
+class MemoryAdapter:
+    """An ``Adapter`` for one process alone; also the local half of those that reach others."""
+
+    is_shared = False
+    lost_at: float | None = None
+
+    def __init__(self, read_numbered: ReadNumbered) -> None:
+        self._read_numbered = read_numbered
+        self._sockets: dict[str, Members] = {}
+        self._users: dict[tuple[str, str], Members] = {}
+        self._user_of: dict[str, str] = {}
+        self._rooms: dict[tuple[str, str], _Room] = {}
+        self._rooms_of: dict[str, set[str]] = {}
+        self.deliveries = 0
+
+    async def start(self) -> None:
+        """Nothing needs starting."""
+
+    async def stop(self) -> None:
+        """End the reading of missed events."""
+        fillers = [room.filler for room in self._rooms.values() if room.filler is not None]
+        for filler in fillers:
+            filler.cancel()
+        if fillers:
+            await asyncio.wait(fillers)
+
+    def add(self, namespace: str, member: Member, user_id: str | None) -> None:
+        """Let a socket hear its namespace, its user and its own id."""
+        self._sockets.setdefault(namespace, {})[member.socket_id] = member
+        self._rooms_of[member.socket_id] = set()
+        if user_id is not None:
+            self._users.setdefault((namespace, user_id), {})[member.socket_id] = member
+            self._user_of[member.socket_id] = user_id
+
+    def remove(self, namespace: str, member: Member) -> frozenset[str]:
+        """Forget a socket; return the rooms that it was in."""
+        socket_id = member.socket_id
+        rooms = self.rooms(namespace, member)
+        for room in tuple(self._rooms_of.get(socket_id, ())):
+            self.leave(namespace, room, member)
+        self._rooms_of.pop(socket_id, None)
+        _discard(self._sockets, namespace, socket_id)
+        user_id = self._user_of.pop(socket_id, None)
+        if user_id is not None:
+            _discard(self._users, (namespace, user_id), socket_id)
+        return rooms
+
+    async def join(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
+        """Put a socket into a room; see ``Adapter.join``."""
+        self.enter(namespace, room, member, hold=hold)
+
+    def enter(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
+        """Do what ``join`` does, at once. A socket that is gone enters nothing."""
+        joined = self._rooms_of.get(member.socket_id)
+        if joined is None or room in joined:
+            return
+        joined.add(room)
+        entry = self._rooms.setdefault((namespace, room), _Room())
+        entry.members[member.socket_id] = member
+        if hold:
+            entry.holds[member.socket_id] = []
+
+    def leave(self, namespace: str, room: str, member: Member) -> None:
+        """Take a socket out of a room."""
+        socket_id = member.socket_id
+        self._rooms_of.get(socket_id, set()).discard(room)
+        entry = self._rooms.get((namespace, room))
+        if entry is None:
+            return
+        entry.members.pop(socket_id, None)
+        entry.holds.pop(socket_id, None)
+        entry.read_upto.pop(socket_id, None)
+        if not entry.members:
+            del self._rooms[namespace, room]
+            if entry.filler is not None:
+                entry.filler.cancel()
+
+    def release(self, namespace: str, room: str, member: Member, after: int | None) -> None:
+        """Let held events flow; see ``Adapter.release``."""
+        entry = self._rooms.get((namespace, room))
+        held = entry.holds.pop(member.socket_id, None) if entry is not None else None
+        if entry is None or held is None:
+            return
+        for item in held:
+            if after is None or item.offset is None or item.offset > after:
+                member.send(item.message, item.volatile)
+        if after is None:
+            return
+        position = entry.feed.position
+        if position is not None and position < after:
+            entry.read_upto[member.socket_id] = after
+        if position is None:
+            self._deliver_all(entry, entry.feed.place(after))
+            self._mind_gap(namespace, room, entry)
+
+    def rooms(self, namespace: str, member: Member) -> frozenset[str]:
+        """Return the rooms that a socket is in; one that it is still joining does not count."""
+        socket_id = member.socket_id
+        return frozenset(
+            room
+            for room in self._rooms_of.get(socket_id, ())
+            if socket_id not in self._rooms[namespace, room].holds
+        )
+
+    def has_room(self, namespace: str, room: str) -> bool:
+        """Say whether any socket of this process is in a room."""
+        return (namespace, room) in self._rooms
+
+    def has_namespace(self, namespace: str) -> bool:
+        """Say whether any socket of this process is in a namespace."""
+        return namespace in self._sockets
+
+    def members(self, namespace: str, room: str) -> list[Member]:
+        """Return this process's sockets in a room, those still joining left out."""
+        entry = self._rooms.get((namespace, room))
+        if entry is None:
+            return []
+        return [member for key, member in entry.members.items() if key not in entry.holds]
+
+    def publish(self, broadcast: Broadcast) -> None:
+        """Deliver to this process's sockets."""
+        self.deliver(broadcast)
+
+    def deliver(self, broadcast: Broadcast) -> None:
+        """Hand an event to the sockets of this process that it is for."""
+        if broadcast.number is not None:
+            self._deliver_numbered(broadcast)
+            return
+        if len(broadcast.rooms) == 1 and not broadcast.users:
+            entry = self._rooms.get((broadcast.namespace, broadcast.rooms[0]))
+            if entry is not None:
+                self._deliver_to_room(entry, broadcast)
+                return
+        selected = self._select(broadcast)
+        self._fan_out(broadcast, selected.values())
+        self._hold_for_joining(broadcast, selected)
+
+    def _deliver_numbered(self, broadcast: Broadcast) -> None:
+        (room,) = broadcast.rooms
+        entry = self._rooms.get((broadcast.namespace, room))
+        if entry is None or broadcast.number is None:
+            return
+        ready = entry.feed.take(broadcast)
+        if entry.feed.position is None and not entry.holds:
+            # Nobody here read a beginning, so this event is one.
+            ready = entry.feed.place(broadcast.number.offset - 1)
+        self._deliver_all(entry, ready)
+        self._mind_gap(broadcast.namespace, room, entry)
+
+    def _deliver_all(self, entry: _Room, broadcasts: Iterable[Broadcast]) -> None:
+        for broadcast in broadcasts:
+            self._deliver_to_room(entry, broadcast)
+
+    def _deliver_to_room(self, entry: _Room, broadcast: Broadcast) -> None:
+        if entry.holds or entry.read_upto:
+            self._deliver_with_care(entry, broadcast)
+            return
+        self._fan_out(broadcast, self._without_excepted(entry.members, broadcast).values())
+
+    def _deliver_with_care(self, entry: _Room, broadcast: Broadcast) -> None:
+        offset = broadcast.number.offset if broadcast.number is not None else None
+        receivers: list[Member] = []
+        messages: dict[Wire, WireMessage] = {}
+        for socket_id, member in self._without_excepted(entry.members, broadcast).items():
+            if offset is not None and offset <= entry.read_upto.get(socket_id, 0):
+                continue
+            held = entry.holds.get(socket_id)
+            if held is None:
+                receivers.append(member)
+            else:
+                message = _message(broadcast, member.wire, messages)
+                _hold(held, member, _Held(message, broadcast.volatile, offset))
+        self._fan_out(broadcast, receivers)
+        if offset is not None and entry.read_upto:
+            entry.read_upto = {
+                socket_id: upto for socket_id, upto in entry.read_upto.items() if upto > offset
+            }
+
+    def _fan_out(self, broadcast: Broadcast, receivers: Iterable[Member]) -> None:
+        messages: dict[Wire, WireMessage] = {}
+        volatile = broadcast.volatile
+        count = 0
+        for member in tuple(receivers):
+            message = messages.get(member.wire)
+            if message is None:
+                message = _message(broadcast, member.wire, messages)
+            member.send(message, volatile)
+            count += 1
+        self.deliveries += count
+
+    def _select(self, broadcast: Broadcast) -> Members:
+        namespace = broadcast.namespace
+        everyone = self._sockets.get(namespace, {})
+        if not broadcast.rooms and not broadcast.users:
+            return self._without_excepted(everyone, broadcast)
+        selected: Members = {}
+        for name in broadcast.rooms:
+            entry = self._rooms.get((namespace, name))
+            if entry is not None:
+                selected.update(
+                    (socket_id, member)
+                    for socket_id, member in entry.members.items()
+                    if socket_id not in entry.holds
+                )
+            if name in everyone:
+                selected[name] = everyone[name]
+        for user_id in broadcast.users:
+            selected.update(self._users.get((namespace, user_id), {}))
+        return self._without_excepted(selected, broadcast)
+
+    def _hold_for_joining(self, broadcast: Broadcast, selected: Members) -> None:
+        """Keep an event for several rooms back for sockets that are still joining one of them."""
+        messages: dict[Wire, WireMessage] = {}
+        for name in broadcast.rooms:
+            entry = self._rooms.get((broadcast.namespace, name))
+            if entry is None or not entry.holds:
+                continue
+            for socket_id, member in self._without_excepted(entry.members, broadcast).items():
+                held = entry.holds.get(socket_id)
+                if held is not None and socket_id not in selected:
+                    message = _message(broadcast, member.wire, messages)
+                    _hold(held, member, _Held(message, broadcast.volatile, None))
+
+    def _without_excepted(self, members: Members, broadcast: Broadcast) -> Members:
+        if not broadcast.excepted:
+            return members
+        kept = dict(members)
+        for name in broadcast.excepted:
+            kept.pop(name, None)
+            entry = self._rooms.get((broadcast.namespace, name))
+            if entry is not None:
+                for socket_id in entry.members:
+                    kept.pop(socket_id, None)
+        return kept
+
+    def _mind_gap(self, namespace: str, room: str, entry: _Room) -> None:
+        if entry.feed.has_gap and entry.filler is None:
+            entry.filler = asyncio.get_running_loop().create_task(
+                self._fill_gap(namespace, room, entry), name="gap filler"
+            )
+
+    async def _fill_gap(self, namespace: str, room: str, entry: _Room) -> None:
+        feed = entry.feed
+        patience_s = GAP_PATIENCE_S
+        try:
+            while feed.has_gap:
+                before = feed.position
+                await asyncio.sleep(patience_s)
+                patience_s = GAP_PATIENCE_S
+                if not feed.has_gap or feed.position is None:
+                    break
+                if feed.position != before:
+                    # What was awaited came by itself; the next may as well.
+                    continue
+                try:
+                    await self._read_gap(namespace, room, entry, feed.position, feed.highest)
+                except Exception:
+                    logger.exception("missed events could not be read", extra={"room": room})
+                    patience_s = GAP_RETRY_S
+        finally:
+            entry.filler = None
+
+    async def _read_gap(
+        self, namespace: str, room: str, entry: _Room, after: int, upto: int
+    ) -> None:
+        epoch = entry.feed.epoch
+        found = await self._read_numbered(namespace, room, epoch, after, upto)
+        if entry.feed.epoch != epoch:
+            return
+        broadcasts = [
+            Broadcast(
+                namespace=namespace,
+                event=EncodedEvent(item.event, encode_args(item.args)),
+                rooms=(room,),
+                number=Number(epoch, item.offset),
+            )
+            for item in found
+        ]
+        self._deliver_all(entry, entry.feed.fill(upto, broadcasts))
+
+
+def _hold(held: list[_Held], member: Member, item: _Held) -> None:
+    if len(held) < MAX_HELD:
+        held.append(item)
+    else:
+        member.overflow()
+
+
+def _message(
+    broadcast: Broadcast, wire: Wire, messages: dict[Wire, WireMessage]
+) -> WireMessage:
+    message = messages.get(wire)
+    if message is None:
+        message = messages[wire] = wire.event(broadcast.namespace, broadcast.event)
+    return message
+
+
+def _discard(table: dict[Key, Members], key: Key, socket_id: str) -> None:
+    members = table.get(key)
+    if members is not None:
+        members.pop(socket_id, None)
+        if not members:
+            del table[key]
