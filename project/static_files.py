@@ -26,7 +26,8 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
         """Return the URL of the file; without a manifest, that of the source file."""
         if not self.hashed_files and not force:
             return FileSystemStorage.url(self, name)
-        return super().url(name, force)
+        url: str = super().url(name, force)
+        return url
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
@@ -44,10 +45,11 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         """Answer with a static file, or hand the request on."""
         if iscoroutinefunction(self):
             return self._answer(request)
-        return super().__call__(request)
+        answer: Answer = super().__call__(request)
+        return answer
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        answer = super().__call__(request)
+        answer: Answer = super().__call__(request)
         return await answer if isawaitable(answer) else answer
 
     @staticmethod

@@ -1,0 +1,205 @@
+"""The answers of `/healthz` and `/readyz`: is the process there, and may people be sent here.
+
+They stand before Django: a probe needs no allowed host, and no thread that a slow database may
+hold. No probe asks the database or the layer itself. Watches ask, one question at a time each, and
+a probe says when they were last seen, so that probes neither wait nor pile up.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from channels.layers import get_channel_layer
+from django.db import Error, connection
+
+Phase = Literal["starting", "serving", "draining"]
+
+DATABASE_EVERY_S = 1.0
+DATABASE_NOTICE_S = 3.0
+DATABASE_GRACE_S = 10.0
+LAYER_EVERY_S = 0.5
+LAYER_NOTICE_S = 1.5
+LAYER_GRACE_S = 15.0
+# How long the first probe waits for the watches that it starts.
+FIRST_PROBE_S = 1.0
+
+Result = TypeVar("Result")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+
+
+def readiness(
+    phase: Phase, *, database_unseen_s: float | None, layer_unseen_s: float | None
+) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of `/readyz`.
+
+    ``…_unseen_s`` are the seconds since that part last answered, None where it never has. The body
+    is ``{"status", "degraded": [part…]}``, and with 503 for a part ``"missing": [part…]``.
+    """
+    if phase != "serving" or database_unseen_s is None or layer_unseen_s is None:
+        return 503, {"status": "draining" if phase == "draining" else "starting", "degraded": []}
+    unseen = [
+        ("database", database_unseen_s, DATABASE_NOTICE_S, DATABASE_GRACE_S),
+        ("layer", layer_unseen_s, LAYER_NOTICE_S, LAYER_GRACE_S),
+    ]
+    degraded = [part for part, seconds, notice_s, _ in unseen if seconds > notice_s]
+    # The last question before the outage may have been answered a whole interval before it.
+    missing = [part for part, seconds, _, grace_s in unseen if seconds > grace_s]
+    if missing:
+        return 503, {"status": "unavailable", "degraded": degraded, "missing": missing}
+    return 200, {"status": "ready", "degraded": degraded}
+
+
+@dataclass(slots=True)
+class Sighting:
+    """When one part last answered, in monotonic seconds."""
+
+    at: float | None = None
+
+    def see(self) -> None:
+        """Note that it answers now."""
+        self.at = time.monotonic()
+
+    def unseen_s(self) -> float | None:
+        """Return the seconds since; None if it never answered."""
+        return None if self.at is None else time.monotonic() - self.at
+
+
+class DatabaseWatch:
+    """Asks the database once a second, from a thread of its own that may hang with it."""
+
+    def __init__(self) -> None:
+        self.sighting = Sighting()
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin to ask."""
+        # A daemon: a query that never returns must not keep the process from ending.
+        threading.Thread(target=self._run, name="database watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        was_seen = True
+        while not self._ended.is_set():
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            except Error as error:
+                connection.close()
+                if was_seen:
+                    logger.warning("the database does not answer", extra={"error": str(error)})
+                was_seen = False
+            else:
+                self.sighting.see()
+                was_seen = True
+            self._ended.wait(DATABASE_EVERY_S)
+        connection.close()
+
+
+class LayerWatch:
+    """Sends itself a message over the channel layer twice a second, and hears it."""
+
+    def __init__(self) -> None:
+        self.sighting = Sighting()
+        self._layer: Any = get_channel_layer()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        channel = await self._until_it_works(self._layer.new_channel)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._send(channel), name="layer watch: send")
+            tasks.create_task(self._hear(channel), name="layer watch: hear")
+
+    async def _send(self, channel: str) -> None:
+        # No time-out: a layer that hangs holds this one message, and is not seen meanwhile.
+        while True:
+            await self._until_it_works(self._layer.send, channel, {"type": "health.probe"})
+            await asyncio.sleep(LAYER_EVERY_S)
+
+    async def _hear(self, channel: str) -> None:
+        while True:
+            await self._until_it_works(self._layer.receive, channel)
+            self.sighting.see()
+
+    async def _until_it_works(self, ask: Callable[..., Awaitable[Result]], *args: object) -> Result:
+        # Each layer has its own errors for "not there". They show by what is not seen, and the
+        # adapter, which needs the layer for its work, is the one that logs them.
+        while True:
+            with suppress(Exception):
+                return await ask(*args)
+            await asyncio.sleep(LAYER_EVERY_S)
+
+
+class HealthDoor:
+    """Answer the two health paths, and hand everything else to the application.
+
+    The watches start with the first `/readyz`: where nobody asks, nothing is watched.
+    """
+
+    def __init__(self, application: Application, *, phase: Callable[[], Phase]) -> None:
+        self._application = application
+        self._phase = phase
+        self._database = DatabaseWatch()
+        self._layer = LayerWatch()
+        self._layer_task: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        path = scope.get("path") if scope["type"] == "http" else None
+        if path == "/healthz":
+            await answer(send, 200, {"status": "ok"})
+        elif path == "/readyz":
+            await self._start()
+            status, body = readiness(
+                self._phase(),
+                database_unseen_s=self._database.sighting.unseen_s(),
+                layer_unseen_s=self._layer.sighting.unseen_s(),
+            )
+            await answer(send, status, body)
+        else:
+            await self._application(scope, receive, send)
+
+    async def close(self) -> None:
+        """End the watches; they do not start again."""
+        self._database.stop()
+        if self._layer_task is not None:
+            self._layer_task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._layer_task
+
+    async def _start(self) -> None:
+        if self._layer_task is not None:
+            return
+        self._layer_task = asyncio.create_task(self._layer.run(), name="layer watch")
+        self._database.start()
+        sightings = (self._database.sighting, self._layer.sighting)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_PROBE_S):
+                # Seen from a thread, too: an asyncio.Event is not for that.
+                while any(each.at is None for each in sightings):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+
+async def answer(send: Send, status: int, body: dict[str, Any]) -> None:
+    """Send one JSON answer that nobody keeps."""
+    content = json.dumps(body).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,54 @@
+"""What every test may ask for, and when a test may be skipped."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from tests.helpers import services
+
+PROBLEMS: dict[str, Callable[[], str | None]] = {
+    "chromium": services.chromium_problem,
+    "node": services.node_problem,
+    "postgres": services.postgres_problem,
+    "redis": services.redis_problem,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test whose service is missing; with CI set, let it fail."""
+    for name, problem in PROBLEMS.items():
+        if item.get_closest_marker(name) and (reason := problem()):
+            if os.environ.get("CI", "") not in {"", "0", "false"}:
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+
+@pytest.fixture
+def redis_environment() -> dict[str, str]:
+    """REDIS_URL and a REDIS_PREFIX that no other test uses, for programs that a test starts."""
+    return {"REDIS_URL": services.REDIS_URL, "REDIS_PREFIX": f"test-{secrets.token_hex(6)}"}
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The DATABASE_URL of an empty PostgreSQL database that ends with the test."""
+    name = f"roomkey_{secrets.token_hex(6)}"
+    server = services.POSTGRES_URL.rpartition("/")[0]
+    with psycopg.connect(services.POSTGRES_URL, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        try:
+            yield f"{server}/{name}"
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def chromium_path() -> str:
+    """The path of the Chromium that browser tests drive."""
+    path = services.find_chromium()
+    assert path, services.chromium_problem()
+    return path
