@@ -6,29 +6,25 @@ list, recovery and the admin all ask here, so that they can never disagree.
 Source: DESIGN section 7.
 """
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from rooms.denials import Code, denial_message
 from rooms.policy_values import (
     Access,
     Action,
-    Audience,
     Credentials,
     Decision,
     Effect,
-    Grant,
     NamespacePolicy,
     Policy,
     Proof,
-    Role,
-    Rule,
     Sanction,
     Step,
     Subject,
 )
+from rooms.standing import Standing
 
-FOREVER = datetime.max.replace(tzinfo=UTC)
 PASSWORD_DENIALS = {
     Proof.ABSENT: Code.PASSWORD_REQUIRED,
     Proof.WRONG: Code.WRONG_PASSWORD,
@@ -54,12 +50,13 @@ def decide(
     admits. Moderating and a moderator's reading go on in a closed room, so that it can be opened
     again and looked after.
     """
+    now = credentials.now
     if action is Action.CONNECT:
         namespace = policy if isinstance(policy, NamespacePolicy) else policy.namespace
-        return _decide_connect(_Case(namespace, None, subject, credentials))
+        return _decide_connect(_Case(Standing(namespace, None, subject, now), credentials))
     if isinstance(policy, NamespacePolicy):
         raise TypeError(f"{action.value} is decided by a room's policy")
-    case = _Case(policy.namespace, policy, subject, credentials)
+    case = _Case(Standing(policy.namespace, policy, subject, now), credentials)
     match action:
         case Action.JOIN:
             return _decide_join(case)
@@ -71,6 +68,22 @@ def decide(
             return _decide_moderate(case)
 
 
+def shown_code(
+    decision: Decision, policy: Policy, subject: Subject, credentials: Credentials
+) -> str:
+    """Give the code that the person is told: ``unknown_room`` where the room is hidden from them.
+
+    Somebody who is in the room hears the true code, and ``not_joined`` stays, since it says the
+    same of a room that is there and of one that is not. Answer ``unknown_room`` with the words of
+    ``unknown_room()``, so that the two cannot be told apart.
+    """
+    if decision.allowed or credentials.is_joined or decision.code == Code.NOT_JOINED:
+        return decision.code
+    if is_visible(policy, subject, credentials.now):
+        return decision.code
+    return Code.UNKNOWN_ROOM.value
+
+
 def is_visible(policy: Policy, subject: Subject, now: datetime) -> bool:
     """Say whether this person may know that the room exists: all may, unless it is unlisted.
 
@@ -78,23 +91,7 @@ def is_visible(policy: Policy, subject: Subject, now: datetime) -> bool:
     """
     if policy.is_listed or subject.role is not None:
         return True
-    return moderates(policy, subject, now)
-
-
-def moderates(policy: Policy, subject: Subject, now: datetime) -> bool:
-    """Say whether this person may act as a moderator of the room."""
     return decide(policy, subject, Action.MODERATE, Credentials(now=now)).allowed
-
-
-def shown_code(decision: Decision, policy: Policy, subject: Subject, now: datetime) -> str:
-    """Give the code that this person is told: ``unknown_room`` where the room is hidden from them.
-
-    ``not_joined`` stays, since it says the same of a room that is there and of one that is not;
-    so do the codes of somebody who is in the room, whose ``decision`` is not about coming in.
-    """
-    if decision.allowed or decision.code == Code.NOT_JOINED or is_visible(policy, subject, now):
-        return decision.code
-    return Code.UNKNOWN_ROOM.value
 
 
 def unknown_room(name: str) -> Decision:
@@ -121,9 +118,7 @@ def is_room_open(policy: Policy, now: datetime) -> bool:
 class _Case:
     """The values of one decision and the steps taken so far."""
 
-    namespace: NamespacePolicy
-    room: Policy | None
-    subject: Subject
+    standing: Standing
     credentials: Credentials
     steps: list[Step] = field(default_factory=list)
 
@@ -143,8 +138,7 @@ class _Case:
         sanction: Sanction | None = None,
         retry_after_s: float | None = None,
     ) -> Decision:
-        in_namespace = of_namespace or self.room is None
-        place = self.namespace.path if self.room is None or in_namespace else self.room.name
+        room = None if of_namespace else self.standing.room
         until = sanction.expires_at if sanction else None
         stated_reason = sanction.reason if sanction else ""
         return Decision(
@@ -152,7 +146,7 @@ class _Case:
             code=code.value,
             reason=denial_message(
                 code,
-                place,
+                room.name if room else self.standing.namespace.path,
                 until=until,
                 stated_reason=stated_reason,
                 retry_after_s=retry_after_s or 0,
@@ -196,8 +190,7 @@ def _decide_send(case: _Case) -> Decision:
 
 
 def _decide_read(case: _Case) -> Decision:
-    moderating = _Case(case.namespace, case.room, case.subject, case.credentials)
-    verdict = _decide_moderate(moderating)
+    verdict = _decide_moderate(replace(case, steps=[]))
     if verdict.allowed:
         return verdict
     return _refuse_not_joined(case) or _refuse_presence(case) or case.allowed()
@@ -226,7 +219,7 @@ def _refuse_presence(case: _Case) -> Decision | None:
 
 
 def _refuse_closed_namespace(case: _Case) -> Decision | None:
-    if not case.namespace.is_open:
+    if not case.standing.namespace.is_open:
         return case.denied(
             "namespace open", Code.NAMESPACE_CLOSED, "namespace.is_open", of_namespace=True
         )
@@ -244,8 +237,7 @@ def _refuse_closed_room(case: _Case) -> Decision | None:
 
 
 def _refuse_banned(case: _Case) -> Decision | None:
-    bans = (*case.namespace.site_bans, *case.namespace.bans, *(case.room.bans if case.room else ()))
-    ban = _weightiest(bans, case)
+    ban = case.standing.ban()
     if ban is None:
         case.passed("not banned")
         return None
@@ -253,17 +245,18 @@ def _refuse_banned(case: _Case) -> Decision | None:
 
 
 def _refuse_by_rule(case: _Case, action: Action) -> Decision | None:
-    check = f"no rule against {action.value}"
-    rule = _first_rule(case, Effect.DENY, action)
-    if rule is None:
+    check = "no rule against " + action
+    rule = case.standing.rule(Effect.DENY, action)
+    if not rule:
         case.passed(check)
         return None
-    return case.denied(check, Code.FORBIDDEN, f"rule:{rule.id}")
+    return case.denied(check, Code.FORBIDDEN, rule)
 
 
 def _refuse_outsider(case: _Case) -> Decision | None:
     """Ask the namespace's own access, which some pass whatever it is."""
-    check, namespace, subject = "namespace access", case.namespace, case.subject
+    check, standing = "namespace access", case.standing
+    namespace, subject = standing.namespace, standing.subject
     if namespace.access == Access.OPEN:
         case.passed(check, "namespace.access:open")
         return None
@@ -273,9 +266,7 @@ def _refuse_outsider(case: _Case) -> Decision | None:
     if namespace.access == Access.GROUPS and subject.group_ids & namespace.group_ids:
         case.passed(check, "namespace.access:groups")
         return None
-    bypass = _privilege(subject) or _rule_name(
-        _matching_rule(namespace.rules.of(Effect.ALLOW, Action.JOIN), case)
-    )
+    bypass = standing.privilege() or standing.namespace_rule(Effect.ALLOW, Action.JOIN)
     if bypass:
         case.passed(check, bypass)
         return None
@@ -286,7 +277,7 @@ def _refuse_outsider(case: _Case) -> Decision | None:
 
 def _refuse_unadmitted(case: _Case) -> Decision | None:
     """Look for what admits to the room; the access kind comes last and names the denial."""
-    admission = _admission_by_standing(case)
+    admission = case.standing.admission()
     if admission:
         case.admitted("standing", admission)
         return None
@@ -299,25 +290,9 @@ def _refuse_unadmitted(case: _Case) -> Decision | None:
     return case.denied("room access", code, rule)
 
 
-def _admission_by_standing(case: _Case) -> str:
-    """Name the first thing about the person that admits, or nothing."""
-    if case.subject.is_superuser:
-        return "superuser"
-    power = _power(case)
-    if power:
-        return power
-    if case.subject.role is not None:
-        return f"membership:{case.subject.role}"
-    rule = _first_rule(case, Effect.ALLOW, Action.JOIN)
-    if rule is not None:
-        return f"rule:{rule.id}"
-    grant = next((grant for grant in case.subject.grants if _stands(grant, case)), None)
-    return f"grant:{grant.id}" if grant else ""
-
-
 def _access_denial(case: _Case) -> Code | None:
     """Give the code with which the room's access kind turns this attempt away, if it does."""
-    room, subject, credentials = _room(case), case.subject, case.credentials
+    room, subject, credentials = _room(case), case.standing.subject, case.credentials
     code: Code | None = Code.FORBIDDEN  # any kind that this release does not know
     match room.access:
         case Access.OPEN:
@@ -354,8 +329,7 @@ def _refuse_not_joined(case: _Case) -> Decision | None:
 
 
 def _refuse_muted(case: _Case) -> Decision | None:
-    mutes = (*case.namespace.site_mutes, *case.namespace.mutes, *_room(case).mutes)
-    mute = _weightiest(mutes, case)
+    mute = case.standing.mute()
     if mute is None:
         case.passed("not muted")
         return None
@@ -367,7 +341,7 @@ def _refuse_read_only(case: _Case) -> Decision | None:
     if not _room(case).is_read_only:
         case.passed(check)
         return None
-    lifted_by = _power(case) or _rule_name(_first_rule(case, Effect.ALLOW, Action.SEND))
+    lifted_by = case.standing.power() or case.standing.rule(Effect.ALLOW, Action.SEND)
     if lifted_by:
         case.passed(check, lifted_by)
         return None
@@ -376,7 +350,7 @@ def _refuse_read_only(case: _Case) -> Decision | None:
 
 def _refuse_too_soon(case: _Case) -> Decision | None:
     check, room, credentials = "slow mode", _room(case), case.credentials
-    if not room.slow_mode_s or credentials.last_sent_at is None or _power(case):
+    if not room.slow_mode_s or credentials.last_sent_at is None or case.standing.power():
         case.passed(check)
         return None
     free_at = credentials.last_sent_at + timedelta(seconds=room.slow_mode_s)
@@ -388,96 +362,15 @@ def _refuse_too_soon(case: _Case) -> Decision | None:
 
 
 def _refuse_powerless(case: _Case) -> Decision | None:
-    power = _power(case)
+    power = case.standing.power()
     if not power:
         return case.denied("moderator", Code.FORBIDDEN, "moderator")
     case.admitted("moderator", power)
     return None
 
 
-def _power(case: _Case) -> str:
-    """Name what makes this person a moderator of the room, or nothing."""
-    if _first_rule(case, Effect.DENY, Action.MODERATE) is not None:
-        return ""
-    if case.subject.role in {Role.OWNER, Role.MODERATOR}:
-        return _privilege(case.subject) or f"membership:{case.subject.role}"
-    rule = _first_rule(case, Effect.ALLOW, Action.MODERATE)
-    return _privilege(case.subject) or _rule_name(rule)
-
-
-def _privilege(subject: Subject) -> str:
-    """Name what raises this person above every room's own roles, or nothing."""
-    if subject.is_superuser:
-        return "superuser"
-    return "rooms.moderate_room" if subject.may_moderate_rooms else ""
-
-
-def _stands(grant: Grant, case: _Case) -> bool:
-    """Say whether a grant holds: password unchanged, invitation neither over nor revoked."""
-    if grant.is_revoked:
-        return False
-    if grant.expires_at is not None and grant.expires_at <= case.credentials.now:
-        return False
-    return grant.password_version in {None, _room(case).password_version}
-
-
-def _first_rule(case: _Case, effect: Effect, action: Action) -> Rule | None:
-    """Find the first rule that counts here, the namespace's before the room's."""
-    rule = _matching_rule(case.namespace.rules.of(effect, action), case)
-    if rule is None and case.room is not None:
-        rule = _matching_rule(case.room.rules.of(effect, action), case)
-    return rule
-
-
-def _matching_rule(rules: tuple[Rule, ...], case: _Case) -> Rule | None:
-    subject, now = case.subject, case.credentials.now
-    for rule in rules:
-        if _is_about(rule, subject) and _is_in_force(rule, now):
-            return rule
-    return None
-
-
-def _is_about(rule: Rule, subject: Subject) -> bool:
-    match rule.audience:
-        case Audience.EVERYONE:
-            return True
-        case Audience.AUTHENTICATED:
-            return subject.user_id is not None
-        case Audience.USER:
-            return rule.user_id is not None and rule.user_id == subject.user_id
-        case Audience.GROUP:
-            return rule.group_id in subject.group_ids
-
-
-def _is_in_force(rule: Rule, now: datetime) -> bool:
-    if rule.starts_at is not None and now < rule.starts_at:
-        return False
-    return rule.ends_at is None or now < rule.ends_at
-
-
-def _rule_name(rule: Rule | None) -> str:
-    return f"rule:{rule.id}" if rule else ""
-
-
-def _weightiest(sanctions: tuple[Sanction, ...], case: _Case) -> Sanction | None:
-    """Pick the one that lasts longest, so that the end that people are told is true."""
-    concerning = [sanction for sanction in sanctions if _concerns(sanction, case)]
-    return max(concerning, key=lambda sanction: sanction.expires_at or FOREVER, default=None)
-
-
-def _concerns(sanction: Sanction, case: _Case) -> bool:
-    subject = case.subject
-    if sanction.expires_at is not None and sanction.expires_at <= case.credentials.now:
-        return False
-    if sanction.network is not None:
-        is_spared = sanction.guests_only and subject.user_id is not None
-        return not is_spared and subject.address is not None and subject.address in sanction.network
-    if sanction.user_id is not None:
-        return sanction.user_id == subject.user_id
-    return sanction.guest_id is not None and sanction.guest_id == subject.guest_id
-
-
 def _room(case: _Case) -> Policy:
     """Give the room's policy; only CONNECT, which asks nothing about rooms, has none."""
-    assert case.room is not None  # noqa: S101 - narrows the type; decide() has refused the rest
-    return case.room
+    if case.standing.room is None:
+        raise TypeError("only a room's policy answers this")
+    return case.standing.room

@@ -5,11 +5,12 @@ about it as often as it likes. The ids in them are text, so that any user model 
 Source: DESIGN section 7.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 
 class Action(StrEnum):
@@ -67,7 +68,10 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One allow or deny of a room or a namespace; ``id`` names the row to staff."""
+    """One allow or deny of a room or a namespace; ``id`` names the row to staff.
+
+    ``user_id`` is set for one user, ``group_id`` for one group, neither for a wider audience.
+    """
 
     id: str
     effect: Effect
@@ -79,21 +83,36 @@ class Rule:
     ends_at: datetime | None = None
 
 
+_LaidOut = dict[tuple[Effect, Action], dict[tuple[Audience, str | None], list[Rule]]]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules sorted by what they do, so that a decision reads only those that can matter to it."""
+    """Rules laid out by what they do and to whom: a decision reads only those that concern it."""
 
-    __slots__ = ("_by_kind",)
+    rules: tuple[Rule, ...] = ()
+    _laid_out: _LaidOut = field(init=False, repr=False, compare=False)
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        """Sort ``rules``, keeping their order among equals."""
-        self._by_kind: dict[tuple[Effect, Action], tuple[Rule, ...]] = {}
-        for rule in rules:
-            kind = (rule.effect, rule.action)
-            self._by_kind[kind] = (*self._by_kind.get(kind, ()), rule)
+    def __post_init__(self) -> None:
+        laid_out: _LaidOut = {}
+        for rule in self.rules:
+            of_kind = laid_out.setdefault((rule.effect, rule.action), {})
+            whom = rule.user_id if rule.audience is Audience.USER else rule.group_id
+            of_kind.setdefault((rule.audience, whom), []).append(rule)
+        object.__setattr__(self, "_laid_out", laid_out)
 
-    def of(self, effect: Effect, action: Action) -> tuple[Rule, ...]:
-        """Give the rules of this effect that count for this action."""
-        return self._by_kind.get((effect, action), ())
+    def concerning(self, subject: "Subject", effect: Effect, action: Action) -> Sequence[Rule]:
+        """Give the rules of this effect and action that speak of this person, in force or not."""
+        if not self.rules:
+            return ()
+        laid_out = self._laid_out.get((effect, action))
+        if laid_out is None:
+            return ()
+        audiences: list[tuple[Audience, str | None]] = [(Audience.EVERYONE, None)]
+        if subject.user_id is not None:
+            audiences += ((Audience.AUTHENTICATED, None), (Audience.USER, subject.user_id))
+        audiences += [(Audience.GROUP, group_id) for group_id in subject.group_ids]
+        return [rule for audience in audiences for rule in laid_out.get(audience, ())]
 
 
 NO_RULES = RuleSet()
@@ -197,9 +216,11 @@ class Credentials:
     last_sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One question that was asked on the way; ``rule`` names the row that answered it."""
+class Step(NamedTuple):
+    """One question that was asked on the way; ``rule`` names the row that answered it.
+
+    A tuple, since each decision makes some ten of them.
+    """
 
     check: str
     outcome: str  # "passed", "admitted", "denied"

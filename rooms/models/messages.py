@@ -11,10 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rooms.models.people import GUEST_ID_MAX
-from rooms.models.registry import ROOM_NAME_MAX, Room
+from rooms.models.registry import Room
 from rooms.names import NONCE_MAX, TEXT_MAX
 
 PERSON_KEY_MAX = GUEST_ID_MAX + len("guest:")
+# As long as the longest username of Django's own user model.
+AUTHOR_MAX = 150
 PRUNE_LIMIT = 1_000
 
 
@@ -72,7 +74,7 @@ class Message(models.Model):
     )
     author = models.CharField(
         _("author"),
-        max_length=ROOM_NAME_MAX,
+        max_length=AUTHOR_MAX,
         blank=True,
         help_text=_("The name shown at the time; it outlives the account."),
     )

@@ -77,7 +77,7 @@ class GrantVia(models.TextChoices):
 class GrantQuerySet(models.QuerySet["Grant"]):
     """Reads of grants."""
 
-    def of_person(self, user_id: object | None, guest_id: str | None) -> GrantQuerySet:
+    def of_person(self, user_id: str | int | None, guest_id: str | None) -> GrantQuerySet:
         """Keep those of this user, or of this guest where there is no user."""
         if user_id is not None:
             return self.filter(user_id=user_id)

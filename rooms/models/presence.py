@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -85,11 +85,8 @@ class SeatQuerySet(models.QuerySet["Seat"]):
 
     def persons(self, room: Room, now: datetime) -> int:
         """Count the persons in the room, each once however many sockets they have."""
-        return (
-            self.present(now)
-            .filter(room=room)
-            .aggregate(persons=Count("person_key", distinct=True))["persons"]
-        )
+        keys = self.present(now).filter(room=room).values("person_key")
+        return keys.distinct().count()
 
 
 class Seat(models.Model):
