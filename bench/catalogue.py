@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from bench.processes import HOST, ROOT
@@ -14,14 +14,15 @@ BENCH = ROOT / "bench"
 class Server:
     """How to start one server. ``{port}`` in ``command`` becomes the port.
 
-    ``is_ours`` servers get a site of their own; ``modules`` and ``files`` must be there.
+    ``software`` is the distribution that serves. ``is_ours`` servers get a site of their own;
+    ``modules`` and ``files`` must be there.
     """
 
     name: str
     command: tuple[str, ...]
+    software: str = "uvicorn"
     is_ours: bool = False
     dialect: str = "socketio"
-    environment: dict[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
 
@@ -57,6 +58,7 @@ def _serve(server: str) -> Server:
     return Server(
         name=f"ours@{server}",
         command=_manage("serve", "--server", server, "--host", HOST, "--port", "{port}"),
+        software=server,
         is_ours=True,
         modules=(server,),
     )
@@ -71,12 +73,13 @@ SERVERS: dict[str, Server] = {
         Server(
             name="ours@runserver",
             command=_manage("runserver", "--noreload", HOST + ":{port}"),
+            software="daphne",
             is_ours=True,
+            modules=("daphne",),
         ),
         Server(
             name="raw@uvicorn",
             command=_uvicorn("bench.peers.raw:application"),
-            environment={"BENCH_SERVER": "uvicorn"},
             modules=("uvicorn",),
         ),
         Server(
@@ -85,7 +88,7 @@ SERVERS: dict[str, Server] = {
                 *(sys.executable, "-m", "daphne", "--bind", HOST, "--port", "{port}"),
                 *("--verbosity", "0", "bench.peers.raw:application"),
             ),
-            environment={"BENCH_SERVER": "daphne"},
+            software="daphne",
             modules=("daphne",),
         ),
         Server(
@@ -102,6 +105,7 @@ SERVERS: dict[str, Server] = {
         Server(
             name="node",
             command=("node", "bench/peers/node.mjs", "{port}"),
+            software="node",
             files=("node_modules/socket.io",),
         ),
     )

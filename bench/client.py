@@ -81,7 +81,7 @@ class Client(asyncio.Protocol):
         self._acks[ack_id] = answered
         self._write(self._dialect.encode_event(name, *args, ack_id=ack_id))
 
-    async def ask(self, name: str, *args: object) -> Any:
+    async def ask(self, name: str, *args: object) -> object:
         """Send an event and wait for the ack's first argument.
 
         Raises ``ClientError`` when the connection ends, or after a minute without an answer.
@@ -162,9 +162,11 @@ class Client(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         if self.error is None:
             self.error = ClientError(reason)
-        for future in (self.connected, *self._waiting):
-            if not future.done():
-                future.set_exception(self.error)
+        if not self.connected.done():
+            self.connected.set_exception(self.error)
+        for answer in self._waiting:
+            if not answer.done():
+                answer.set_exception(self.error)
         self._is_closing = True
         if self._transport is not None:
             self._transport.abort()

@@ -39,9 +39,9 @@ def main() -> int:
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed: a load generator must cost less than the server."""
+    """The loop that costs least: a load generator must cost less than the server."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415 - it may be missing
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -18,7 +18,7 @@ RUN_EXTRA_S = 120.0
 class Findings:
     """What the rounds found, by row name in the scenario's order, and what went wrong.
 
-    ``measured`` holds only rounds that ended well; ``failed`` one line for each that did not.
+    ``measured[row][i]`` is round ``i + 1``: a row that failed has fewer. ``failed`` says why.
     """
 
     measured: dict[str, list[Measurement]] = field(default_factory=dict)
@@ -34,13 +34,15 @@ def run_rounds(
     seconds: float,
     say: Callable[[str], None],
 ) -> Findings:
-    """Run each row once a round; a row that fails does not stop the others."""
+    """Run each row once a round; a row that failed is left out of later rounds."""
     findings = Findings({row.name: [] for row in rows})
+    running = list(rows)
     for number in range(1, rounds + 1):
-        for row in rows:
+        for row in list(running):
             try:
                 measured = run_once(scenario, row, deployment, seconds=seconds)
             except RunError as error:
+                running.remove(row)
                 findings.failed.append(f"{row.name}, round {number}: {error}")
                 say(f"round {number}/{rounds}  {row.name}: FAILED")
                 continue
@@ -57,16 +59,14 @@ def run_once(
 ) -> Measurement:
     """Start the row's server, put the load on it, end it. Raises ``RunError``."""
     port = free_port()
-    environment = dict(row.server.environment)
+    environment = {"BENCH_SERVER": row.server.software}
     with ExitStack() as stack:
         database = ""
         if row.server.is_ours:
             site = stack.enter_context(deployment.site())
             environment |= site.environment
             database = str(site.database)
-        pid = stack.enter_context(
-            running_server(row.server.command_on(port), port, environment)
-        )
+        pid = stack.enter_context(running_server(row.server.command_on(port), port, environment))
         load = Load(
             scenario=scenario.load,
             host=HOST,
@@ -79,9 +79,7 @@ def run_once(
             seconds=seconds,
             database=database,
         )
-        output = run_load(
-            ["bench.generate", load.to_json()], timeout_s=seconds + RUN_EXTRA_S
-        )
+        output = run_load(["bench.generate", load.to_json()], timeout_s=seconds + RUN_EXTRA_S)
     return _only_if_some(Measurement.from_json(output))
 
 

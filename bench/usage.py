@@ -56,10 +56,18 @@ def descendants(pid: int, rows: list[ProcessRow]) -> list[ProcessRow]:
 def open_files(pid: int, path: Path) -> int | None:
     """How often ``pid`` has the file open; None where /proc does not tell."""
     try:
-        links = [entry.readlink() for entry in (PROC / str(pid) / "fd").iterdir()]
+        entries = list((PROC / str(pid) / "fd").iterdir())
     except OSError:
         return None
-    return sum(link == path for link in links)
+    return sum(_target(entry) == path for entry in entries)
+
+
+def _target(link: Path) -> Path | None:
+    try:
+        return link.readlink()
+    except OSError:
+        # It was closed while we looked.
+        return None
 
 
 def _proc_rows() -> list[ProcessRow]:
@@ -90,7 +98,7 @@ def parse_stat(stat: str) -> ProcessRow:
 
 def _ps_rows() -> list[ProcessRow]:
     listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,rss=,time="],  # noqa: S607 - wherever the system keeps it
+        ["ps", "-A", "-o", "pid=,ppid=,rss=,time="],
         capture_output=True,
         text=True,
         check=True,

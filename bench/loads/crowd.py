@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from bench.client import Client, ClientError, open_client
 from bench.dialects import DIALECTS
@@ -59,7 +58,7 @@ async def join(client: Client, room: str) -> None:
 
 async def describe(client: Client) -> str:
     """The server's own word on its loop, WebSocket implementation and layer."""
-    answer: Any = await client.ask("about")
+    answer = await client.ask("about")
     if not isinstance(answer, str):
         raise ClientError(f"about: {answer}")
     return answer

@@ -46,9 +46,7 @@ async def echo_for(clients: list[Client], seconds: float) -> tuple[list[float], 
     latencies_s: list[float] = []
     deadline = time.perf_counter() + seconds
     echoes = [Echoes(client, latencies_s, deadline) for client in clients]
-    _, waiting = await asyncio.wait(
-        [each.done for each in echoes], timeout=seconds + LAST_ECHO_S
-    )
+    _, waiting = await asyncio.wait([each.done for each in echoes], timeout=seconds + LAST_ECHO_S)
     check(clients)
     return latencies_s, len(waiting)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import socketio
 
-from bench.peers.about import describe, uvicorn_websockets
+from bench.peers.about import describe, websocket_implementation
 
 NAMESPACE = "/games"
 
@@ -12,26 +12,26 @@ server = socketio.AsyncServer(async_mode="asgi", namespaces=[NAMESPACE])
 application = socketio.ASGIApp(server)
 
 
-@server.on("joinRoom", namespace=NAMESPACE)
 async def join_room(sid: str, room: str) -> dict[str, bool]:
     """Everyone may."""
     await server.enter_room(sid, room, namespace=NAMESPACE)
     return {"ok": True}
 
 
-@server.on("relay", namespace=NAMESPACE)
 async def relay(_sid: str, payload: dict[str, Any]) -> None:
     """To everyone in the room, the sender included."""
     await server.emit("news", payload, room=payload["room"], namespace=NAMESPACE)
 
 
-@server.on("echo", namespace=NAMESPACE)
 async def echo(_sid: str, value: object) -> object:
     """The ack is what came."""
     return value
 
 
-@server.on("about", namespace=NAMESPACE)
 async def about(_sid: str) -> str:
     """Which server this runs on."""
-    return describe("uvicorn", uvicorn_websockets(), "no layer")
+    return describe(websocket_implementation(), "no layer")
+
+
+for name, handler in {"joinRoom": join_room, "relay": relay, "echo": echo, "about": about}.items():
+    server.on(name, handler, namespace=NAMESPACE)

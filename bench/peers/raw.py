@@ -5,11 +5,10 @@ and no care for a slow reader. Source: Socket.IO protocol 5; DESIGN section 6 fo
 """
 
 import json
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bench.peers.about import describe, uvicorn_websockets
+from bench.peers.about import describe, websocket_implementation
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -68,10 +67,8 @@ async def relay(payload: dict[str, Any]) -> None:
 
 
 def about() -> str:
-    """Which server this runs on; the command line names it."""
-    software = os.environ["BENCH_SERVER"]
-    websockets = uvicorn_websockets() if software == "uvicorn" else "autobahn"
-    return describe(software, websockets, "no layer")
+    """Which server this runs on."""
+    return describe(websocket_implementation(), "no layer")
 
 
 async def send_text(send: Send, text: str) -> None:

@@ -7,7 +7,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.urls import path
 
-from bench.peers.about import describe, uvicorn_websockets
+from bench.peers.about import describe, websocket_implementation
 
 settings.configure(
     SECRET_KEY="peer",  # noqa: S106 - nothing is signed here
@@ -42,7 +42,7 @@ class Games(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_add(args[0], self.channel_name)
             self.joined.add(args[0])
         elif name == "about":
-            answer = describe("uvicorn", uvicorn_websockets(), "in-memory layer")
+            answer = describe(websocket_implementation(), "in-memory layer")
         await self.send_json({"ack": content["id"], "args": [answer]})
 
     async def news(self, message: dict[str, Any]) -> None:
@@ -50,6 +50,6 @@ class Games(AsyncJsonWebsocketConsumer):
         await self.send_json({"event": "news", "args": [message["payload"]]})
 
 
-application = ProtocolTypeRouter(
-    {"websocket": URLRouter([path("ws/games/", Games.as_asgi())])}
-)
+# Django's `path` and its stubs know only views.
+_route = path("ws/games/", Games.as_asgi())  # type: ignore[arg-type]
+application = ProtocolTypeRouter({"websocket": URLRouter([_route])})  # type: ignore[list-item]
