@@ -1,6 +1,6 @@
 """The environment's words as settings: reading, the DEBUG rule, and the kept secret key.
 
-Knows no setting by name but ``DEBUG`` and ``SECRET_KEY``. A value that cannot be read raises
+A value that cannot be read raises
 ``ImproperlyConfigured`` that names the variable, and never repeats a secret.
 """
 
@@ -16,7 +16,7 @@ from environ import Env
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
-DATABASE_ENGINES = frozenset({"django.db.backends.sqlite3", "django.db.backends.postgresql"})
+DATABASE_SCHEMES = frozenset({"sqlite", "postgres", "postgresql"})
 
 
 def debug_is_default(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
@@ -59,12 +59,14 @@ def read_list(environment: Mapping[str, str], name: str) -> list[str]:
 
 def read_database(url: str) -> dict[str, Any]:
     """Read ``DATABASE_URL`` into Django's settings of one database: SQLite or PostgreSQL."""
-    config: dict[str, Any] = Env.db_url_config(url)
-    if config.get("ENGINE") not in DATABASE_ENGINES:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must be like sqlite:////path/file.sqlite3"
-            " or postgres://user:password@host:5432/name."
-        )
+    wanted = "sqlite:////path/file.sqlite3 or postgres://user:password@host:5432/name"
+    # Looked at first: for a scheme it does not know, Env warns with the password in its words.
+    if url.partition("://")[0] not in DATABASE_SCHEMES:
+        raise ImproperlyConfigured(f"DATABASE_URL must be like {wanted}.")
+    try:
+        config: dict[str, Any] = Env.db_url_config(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL is not like {wanted}: {error}.") from error
     # Sockets hold no connection: a unit of database work gives its own back when it ends.
     config["CONN_MAX_AGE"] = 0
     options = config.setdefault("OPTIONS", {})
@@ -79,17 +81,11 @@ def read_database(url: str) -> dict[str, Any]:
     return config
 
 
-def read_secret_key(environment: Mapping[str, str], *, kept_at: Path | None) -> str:
-    """Read ``SECRET_KEY``; where it is missing, the one that is kept in the file ``kept_at``.
-
-    Raises ``ImproperlyConfigured`` where it is missing and ``kept_at`` is None.
-    """
-    key = environment.get("SECRET_KEY", "")
-    if key:
-        return key
-    if kept_at is None:
-        raise ImproperlyConfigured("DEBUG is off: set SECRET_KEY in the environment.")
-    return keep_secret_key(kept_at)
+def require(**values: str | list[str]) -> None:
+    """Raise ``ImproperlyConfigured`` that names each empty value: DEBUG is off, so it is needed."""
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise ImproperlyConfigured(f"DEBUG is off: set {' and '.join(missing)} in the environment.")
 
 
 def keep_secret_key(path: Path) -> str:

@@ -81,11 +81,12 @@ class DatabaseWatch:
     def __init__(self) -> None:
         self.sighting = Sighting()
         self._ended = threading.Event()
+        # A daemon: a query that never returns must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="database watch", daemon=True)
 
     def start(self) -> None:
         """Begin to ask."""
-        # A daemon: a query that never returns must not keep the process from ending.
-        threading.Thread(target=self._run, name="database watch", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Ask no more."""

@@ -4,15 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
 from project.environment import (
     debug_is_default,
+    keep_secret_key,
     read_database,
     read_flag,
     read_list,
     read_number,
-    read_secret_key,
+    require,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,11 +23,11 @@ DEBUG_BY_DEFAULT = debug_is_default(sys.argv, os.environ)
 DEBUG = read_flag(os.environ, "DEBUG", default=DEBUG_BY_DEFAULT)
 
 ALLOWED_HOSTS = read_list(os.environ, "ALLOWED_HOSTS")
-if not DEBUG and (
-    missing := [name for name in ("SECRET_KEY", "ALLOWED_HOSTS") if not os.environ.get(name)]
-):
-    raise ImproperlyConfigured(f"DEBUG is off: set {' and '.join(missing)} in the environment.")
-SECRET_KEY = read_secret_key(os.environ, kept_at=BASE_DIR / ".secret_key" if DEBUG else None)
+SECRET_KEY = os.environ.get("SECRET_KEY", "")
+if DEBUG:
+    SECRET_KEY = SECRET_KEY or keep_secret_key(BASE_DIR / ".secret_key")
+else:
+    require(SECRET_KEY=SECRET_KEY, ALLOWED_HOSTS=ALLOWED_HOSTS)
 # Older keys, for sessions and tokens signed before the key was changed.
 SECRET_KEY_FALLBACKS = read_list(os.environ, "SECRET_KEY_FALLBACKS")
 

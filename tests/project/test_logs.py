@@ -1,0 +1,55 @@
+import logging
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from project.logs import LineFormatter
+
+
+def line(message: str, *, fold: bool = True, **extra: object) -> str:
+    record = logging.LogRecord("realtime.x", logging.INFO, __file__, 1, message, None, None)
+    vars(record).update(extra)
+    return LineFormatter(fold_tracebacks=fold).format(record)
+
+
+def test_a_record_is_a_line_of_time_level_logger_message_and_data() -> None:
+    text = line("socket joined", room="csgo", members=3, name_shown='Ann "A" B')
+    at, rest = text.split(" ", 1)
+    assert at.endswith("Z")
+    assert rest == 'INFO realtime.x socket joined room=csgo members=3 name_shown="Ann \\"A\\" B"'
+
+
+@given(st.text(), st.text())
+def test_no_text_leaves_its_line(message: str, value: str) -> None:
+    text = line(message.replace("%", ""), room=value)
+    assert text.isprintable()
+
+
+def test_a_long_value_is_cut() -> None:
+    assert len(line("x", room="a" * 5_000)) < 400
+
+
+def test_objects_and_secrets_of_a_request_are_left_out() -> None:
+    assert "object" not in line("x", request=object(), cookies={"sessionid": "s"})
+    assert "sessionid" not in line("x", request=object(), cookies={"sessionid": "s"})
+
+
+def traceback(*, fold: bool) -> str:
+    try:
+        raise ValueError("first\n2026-01-01 INFO forged")
+    except ValueError:
+        record = logging.LogRecord("a", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
+    return LineFormatter(fold_tracebacks=fold).format(record)
+
+
+def test_a_folded_traceback_stays_in_the_line_of_its_record() -> None:
+    assert "\n" not in traceback(fold=True)
+    assert "ValueError" in traceback(fold=True)
+
+
+def test_a_traceback_for_people_marks_each_of_its_lines() -> None:
+    first, *rest = traceback(fold=False).splitlines()
+    assert first.endswith("failed")
+    assert rest
+    assert all(each.startswith("  | ") for each in rest)
