@@ -46,10 +46,13 @@ class ServerLife:
         *,
         drain_s: float,
         interrupt_drain_s: float | None = None,
+        lifecycle_of: AsgiApplication | None = None,
         finish: Callable[[], Awaitable[None]],
     ) -> None:
         self._application = application
-        self._lifecycle: Lifecycle | None = getattr(application, "lifecycle", None)
+        # Static files in front of the application hide its lifecycle.
+        owner = application if lifecycle_of is None else lifecycle_of
+        self._lifecycle: Lifecycle | None = getattr(owner, "lifecycle", None)
         self._drain_s = drain_s
         # Who presses Ctrl-C sits there and waits.
         self._interrupt_drain_s = drain_s if interrupt_drain_s is None else interrupt_drain_s

@@ -84,9 +84,7 @@ def raise_open_files() -> int:
     return hard
 
 
-def _bind_one(
-    family: int, kind: int, protocol: int, address: tuple[object, ...]
-) -> socket.socket:
+def _bind_one(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
     made = socket.socket(family, kind, protocol)
     try:
         made.setblocking(False)
@@ -108,7 +106,9 @@ def _close(sockets: Sequence[socket.socket]) -> None:
 def _explain(error: OSError | None, host: str, port: int) -> str:
     code = error.errno if error is not None else None
     if code == errno.EADDRINUSE:
-        return f"Port {port} of {host} is in use: another server runs there, or choose another port."
+        return (
+            f"Port {port} of {host} is in use: another server runs there, or choose another port."
+        )
     if code == errno.EACCES:
         return f"Port {port} of {host} needs rights that this user lacks: choose one above 1023."
     if code in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, None}:

@@ -1,0 +1,476 @@
+"""Daphne's WebSocket with what stock Daphne lacks.
+
+Finished frames written straight to the socket, back-pressure both ways, every close code, HTTP
+answers to refused handshakes, headers of an accept, pings with fractions of a second. Serves plain
+TCP only, as our launchers do: TLS ends at the proxy. Names of Twisted, autobahn and Daphne are
+theirs; ours are spelled like Python.
+"""
+
+import asyncio
+from collections.abc import Callable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+from autobahn.twisted.websocket import ConnectionDeny
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from twisted.internet.tcp import Connection
+
+from realtime.conf import Options
+from realtime.servers.closing import CLOSE_TIMEOUT_S, fit_reason
+from realtime.servers.doors import max_message_bytes, needs_pings
+from realtime.transports.base import Message
+
+# Close codes that stand for "no code" and "no close frame" (RFC 6455 section 7.4.1).
+_NO_CODE = 1005
+_ABNORMAL = 1006
+_LOW_WATER_BYTES = 16_384
+
+
+class DaphneFrames:
+    """The ``FrameWriter`` of one connection.
+
+    Twisted sends nothing at once: it registers for writability, goes round its loop, sends, and
+    unregisters again. Trying the socket first, where nothing waits before, costs a quarter of it.
+    """
+
+    __slots__ = ("_callbacks", "_protocol", "_send", "_transport")
+
+    def __init__(self, protocol: "RealtimeWebSocket", transport: Connection) -> None:
+        self._protocol = protocol
+        self._transport = transport
+        self._send = transport.socket.send
+        self._callbacks: list[Callable[[], None]] = []
+
+    def write(self, frames: bytes) -> None:
+        """Write finished frames while the socket is open; else nothing happens."""
+        protocol = self._protocol
+        if protocol.state == protocol.STATE_OPEN:
+            self.push(frames)
+
+    def push(self, data: bytes) -> None:
+        """Write bytes in any state, behind those that wait."""
+        transport = self._transport
+        if transport.dataBuffer or transport._tempDataBuffer:  # noqa: SLF001
+            transport.write(data)
+            return
+        try:
+            sent = self._send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            # The peer is gone. Said here, since a reader that is paused would never notice.
+            transport.abortConnection()
+            return
+        if sent < len(data):
+            transport.write(data[sent:])
+
+    def buffered_bytes(self) -> int:
+        """Return how many bytes the kernel has not taken yet."""
+        transport = self._transport
+        waiting = transport._tempDataLen  # noqa: SLF001 - Twisted counts, but tells nobody
+        return waiting + len(transport.dataBuffer) - transport.offset
+
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        """Call back once, when the buffer is low; at once if it is, or if all is lost."""
+        transport = self._transport
+        if not transport.connected or self.buffered_bytes() < _LOW_WATER_BYTES:
+            asyncio.get_running_loop().call_soon(callback)
+            return
+        self._callbacks.append(callback)
+        if transport.producer is None:
+            # A pull producer is asked for more when the buffer is empty. The first question comes
+            # within this very call and is answered with silence.
+            transport.registerProducer(self, False)
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes from the client."""
+        self._protocol.hold_reading(True)
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+        self._protocol.hold_reading(False)
+
+    def close(self, code: int, reason: str) -> None:
+        """Write a close frame with this code behind what waits, and end in bounded time."""
+        self._protocol.end(code, reason)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        self._transport.abortConnection()
+
+    def call_back(self) -> None:
+        """Tell those who wait for room; they write in a turn of their own."""
+        callbacks, self._callbacks = self._callbacks, []
+        loop = asyncio.get_running_loop()
+        for callback in callbacks:
+            loop.call_soon(callback)
+
+    # Twisted's IPullProducer.
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Twisted's buffer is empty."""
+        if self.buffered_bytes() == 0:
+            self._transport.unregisterProducer()
+            self.call_back()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Twisted lost the connection."""
+        self.call_back()
+
+
+class RealtimeWebSocket(WebSocketProtocol):
+    """One WebSocket under our Daphne server."""
+
+    frames: DaphneFrames
+    options: Options
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server: Any = None
+        self.application_queue: asyncio.Queue[Message] | None = None
+        self.handshake_deferred: Any = None
+        self.path = b""
+        self.client_addr: list[Any] | None = None
+        # Why nothing is read: bytes before the handshake's answer, unread messages, the engine.
+        self._is_early = False
+        self._is_full = False
+        self._is_held = False
+        self._is_paused = False
+        self._was_told = False
+        self._was_heard = True
+        # The next ping, the wait for its pong, or the end of closing: never two of them.
+        self._timer: asyncio.TimerHandle | None = None
+        self._refusal: tuple[int, list[tuple[bytes, bytes]], list[bytes]] | None = None
+
+    # What the application does.
+
+    async def receive(self) -> Message:
+        """ASGI's receive; what is taken makes room for reading on."""
+        assert self.application_queue is not None
+        message = await self.application_queue.get()
+        if self._is_full and self.application_queue.empty():
+            self._is_full = False
+            self._update_reading()
+        return message
+
+    async def send(self, message: Message) -> None:
+        """ASGI's send. After the end it does nothing: the application cannot know it yet."""
+        if self.state in {self.STATE_CONNECTING, self.STATE_OPEN}:
+            self.handle_reply(message)
+
+    def handle_reply(self, message: Message) -> None:
+        """Do what one ASGI message says; raises ``ValueError`` on one that makes no sense now."""
+        kind = message["type"]
+        if self.state == self.STATE_CONNECTING:
+            self._answer_handshake(kind, message)
+        elif kind == "websocket.send":
+            text, data = message.get("text"), message.get("bytes")
+            if (text is None) == (data is None):
+                raise ValueError("websocket.send needs either text or bytes")
+            if text is not None:
+                self.sendFrame(opcode=self.MESSAGE_TYPE_TEXT, payload=text.encode())
+            else:
+                self.sendFrame(opcode=self.MESSAGE_TYPE_BINARY, payload=data)
+        elif kind == "websocket.close":
+            code = message.get("code")
+            self.end(1000 if code is None else code, message.get("reason") or "")
+        else:
+            raise ValueError(f"{kind!r} cannot follow websocket.accept")
+
+    def end(self, code: int, reason: str) -> None:
+        """Close with this code behind what waits; the connection ends soon, come what may.
+
+        The application is told at once: it need not wait for a peer that may never answer.
+        """
+        if self.state != self.STATE_OPEN:
+            return
+        self.sendCloseFrame(code=code, reasonUtf8=fit_reason(reason).encode())
+        self._set_timer(CLOSE_TIMEOUT_S, self.transport.abortConnection)
+        self._tell(code, reason)
+        # The peer's answer must be read to end cleanly.
+        self._update_reading()
+
+    def hold_reading(self, is_held: bool) -> None:
+        """Stop reading, or go on, for the engine."""
+        self._is_held = is_held
+        self._update_reading()
+
+    def refuse(
+        self, status: int, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b""
+    ) -> None:
+        """Answer the handshake with an HTTP response instead of a WebSocket."""
+        if self.state != self.STATE_CONNECTING:
+            return
+        self.handshake_deferred = None
+        self.wasNotCleanReason = f"refused with {status}"
+        self.sendData(_http_response(status, headers or [], body))
+        self.dropConnection(abort=False)
+        self.server.protocol_disconnected(self)
+        self._log_action("rejected")
+
+    # What Daphne's server calls.
+
+    def check_timeouts(self) -> None:
+        """Give up an application that answers no handshake; our own timers do the rest."""
+        if (
+            self.state == self.STATE_CONNECTING
+            and self.duration() > self.server.websocket_connect_timeout
+        ):
+            self.refuse(503)
+
+    def handle_exception(self, _exception: BaseException) -> None:
+        """Tell the peer that the application failed; the server has logged the traceback."""
+        self.refuse(500)
+        self.end(1011, "internal error")
+
+    def application_ended(self) -> None:
+        """Close what an application left open when it returned."""
+        self.refuse(500)
+        self.end(1000, "")
+
+    # What autobahn and Twisted call.
+
+    def connectionMade(self) -> None:  # noqa: N802
+        """Twisted handed the connection over."""
+        super().connectionMade()
+        # The HTTP side left itself as the one to ask for more; that place is for `on_writable`.
+        self.transport.unregisterProducer()
+        self.frames = DaphneFrames(self, self.transport)
+
+    def onConnect(self, request: Any) -> Any:  # noqa: N802
+        """Autobahn read a valid handshake: start the application, which answers it."""
+        subprotocols = request.headers.get("sec-websocket-protocol", "")
+        if not subprotocols.isascii():
+            raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, "Bad Sec-WebSocket-Protocol")
+        self.maxMessagePayloadSize = max_message_bytes(self.options, request.path)
+        self.maxFramePayloadSize = self.maxMessagePayloadSize
+        return super().onConnect(request)
+
+    def onOpen(self) -> None:  # noqa: N802
+        """The handshake is answered."""
+        self._log_action("connected")
+        self._is_early = False
+        self._update_reading()
+        if needs_pings(self.options, self.path.decode("ascii")):
+            self._set_timer(self.options.ping_interval_s, self._ping)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Parse what came, unless the connection failed: the rest of it is thrown away."""
+        if self.failedByMe:
+            return
+        if self.state == self.STATE_CONNECTING and self.server is not None:
+            # Frames before the handshake's answer wait; one piece of them is enough.
+            self.data += data
+            self._is_early = True
+            self._update_reading()
+            return
+        self._was_heard = True
+        self._dataReceived(data)
+
+    def consumeData(self) -> None:  # noqa: N802
+        """Parse what is buffered, message by message, until reading is to stop."""
+        if self.state not in {self.STATE_OPEN, self.STATE_CLOSING}:
+            super().consumeData()
+            return
+        while not self._is_paused and not self.failedByMe and self.processData():
+            if self.state == self.STATE_CLOSED:
+                return
+
+    def onMessageBegin(self, isBinary: bool) -> None:  # noqa: N802, N803
+        """Collect into one buffer: a list of one-byte fragments takes sixty times their size."""
+        super().onMessageBegin(isBinary)
+        self.message_data = bytearray()
+
+    def onMessageFrameData(self, payload: bytes) -> None:  # noqa: N802
+        """Add a piece of a message."""
+        if not self.failedByMe:
+            self.message_data += payload
+
+    def onMessageFrameEnd(self) -> None:  # noqa: N802
+        """Nothing waits for the end of a fragment."""
+
+    def onMessageEnd(self) -> None:  # noqa: N802
+        """Hand over a whole message."""
+        if not self.failedByMe:
+            self.onMessage(bytes(self.message_data), self.message_is_binary)
+        self.message_data = None
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
+        """Queue a message for the application, and stop reading when enough of them wait."""
+        queue = self.application_queue
+        if self.state != self.STATE_OPEN or queue is None:
+            return
+        if isBinary:
+            queue.put_nowait({"type": "websocket.receive", "bytes": payload})
+        else:
+            queue.put_nowait({"type": "websocket.receive", "text": payload.decode()})
+        if queue.qsize() >= self.options.inbox_messages:
+            self._is_full = True
+            self._update_reading()
+
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: ARG002, N802
+        """Write what autobahn frames, on the same way as finished frames."""
+        self.frames.push(data)
+
+    def dropConnection(self, abort: bool = False) -> None:  # noqa: N802
+        """End the TCP connection, in order where the peer agreed, and in bounded time."""
+        if self.state == self.STATE_CLOSED:
+            return
+        # Autobahn resets even after a complete closing handshake.
+        super().dropConnection(abort=abort and not self.wasClean)
+        self._set_timer(CLOSE_TIMEOUT_S, self.transport.abortConnection)
+        self._tell(self._close_code(), self.remoteCloseReason or "")
+
+    def _fail_connection(self, code: int = 1002, reason: str = "") -> None:
+        # Too large, malformed or not UTF-8. Our half is shut behind the close frame, and what
+        # still comes is read and thrown away: closing at once would reset the connection, and
+        # the peer would never see the code.
+        self.failedByMe = True
+        self.end(code, reason)
+        self.transport.loseWriteConnection()
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803
+        """The TCP connection is gone."""
+        self._set_timer(0, None)
+        self.frames.call_back()
+        if self.server is None:
+            # Autobahn itself refused the handshake.
+            return
+        self.server.protocol_disconnected(self)
+        self._tell(self._close_code(), self.remoteCloseReason or "")
+        self._log_action("disconnected")
+
+    # Helpers.
+
+    def _answer_handshake(self, kind: str, message: Message) -> None:
+        if kind == "websocket.http.response.body" and self._refusal is not None:
+            status, headers, body = self._refusal
+            body.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.refuse(status, headers, b"".join(body))
+        elif self._refusal is not None:
+            raise ValueError(f"{kind!r} cannot follow websocket.http.response.start")
+        elif kind == "websocket.accept":
+            answer, self.handshake_deferred = self.handshake_deferred, None
+            headers = _text_headers(message.get("headers") or [])
+            answer.callback((message.get("subprotocol"), headers))
+        elif kind == "websocket.close":
+            self.refuse(403)
+        elif kind == "websocket.http.response.start":
+            self._refusal = (message["status"], list(message.get("headers") or []), [])
+        else:
+            raise ValueError(f"{kind!r} needs websocket.accept first")
+
+    def _update_reading(self) -> None:
+        wants_pause = (
+            self._is_early or self._is_full or self._is_held
+        ) and self.state != self.STATE_CLOSING
+        if wants_pause == self._is_paused:
+            return
+        self._is_paused = wants_pause
+        if wants_pause:
+            self.transport.pauseProducing()
+            return
+        # What was read but not parsed comes first, and may be enough again.
+        self.consumeData()
+        if not self._is_paused:
+            self.transport.resumeProducing()
+
+    def _tell(self, code: int, reason: str) -> None:
+        if self._was_told or self.application_queue is None:
+            return
+        self._was_told = True
+        self.application_queue.put_nowait(
+            {"type": "websocket.disconnect", "code": code, "reason": reason}
+        )
+
+    def _close_code(self) -> int:
+        if not self.wasClean:
+            return _ABNORMAL
+        return self.remoteCloseCode or _NO_CODE
+
+    def _ping(self) -> None:
+        if self._is_paused:
+            # We would not hear the answer.
+            self._set_timer(self.options.ping_interval_s, self._ping)
+            return
+        self._was_heard = False
+        self.sendPing()
+        self._set_timer(self.options.ping_timeout_s, self._check_pong)
+
+    def _check_pong(self) -> None:
+        if self._was_heard or self._is_paused:
+            self._set_timer(self.options.ping_interval_s, self._ping)
+        else:
+            self.end(1011, "ping timeout")
+
+    def _set_timer(self, seconds: float, callback: Callable[[], None] | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if callback is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, callback)
+
+    def _log_action(self, action: str) -> None:
+        client = "{}:{}".format(*self.client_addr) if self.client_addr else None
+        self.server.log_action(
+            "websocket", action, {"path": self.path.decode("ascii"), "client": client}
+        )
+
+
+class RealtimeWebSocketFactory(WebSocketFactory):
+    """Makes a ``RealtimeWebSocket`` for each upgrade that Daphne's HTTP side hands over."""
+
+    protocol = RealtimeWebSocket
+
+    def __init__(self, server: Any, options: Options) -> None:
+        super().__init__(server, server="")
+        self._options = options
+        # Size limits and time-outs are each connection's own.
+        self.setProtocolOptions(
+            allowNullOrigin=True,
+            openHandshakeTimeout=0,
+            closeHandshakeTimeout=0,
+            autoPingInterval=0,
+            autoPingTimeout=0,
+        )
+
+    def buildProtocol(self, addr: Any) -> RealtimeWebSocket:  # noqa: N802
+        """Return the protocol of one connection."""
+        made: RealtimeWebSocket = super().buildProtocol(addr)
+        made.options = self._options
+        return made
+
+
+def _text_headers(headers: list[tuple[bytes, bytes]]) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for name, value in headers:
+        _require_one_line(name, value)
+        texts.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return texts
+
+
+def _http_response(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    given = {name.lower() for name, _ in headers}
+    lines = [f"HTTP/1.1 {status} {phrase}".encode()]
+    for name, value in headers:
+        _require_one_line(name, value)
+        lines.append(name + b": " + value)
+    for name, value in (
+        (b"Content-Length", str(len(body)).encode()),
+        (b"Connection", b"close"),
+        (b"Date", formatdate(usegmt=True).encode()),
+    ):
+        if name.lower() not in given:
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", body])
+
+
+def _require_one_line(name: bytes, value: bytes) -> None:
+    if {*b"\r\n\0"} & {*name, *value}:
+        raise ValueError(f"header {name!r} holds a line break")

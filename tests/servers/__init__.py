@@ -1,0 +1,1 @@
+"""The server classes and launchers, as processes with real sockets."""
