@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rooms.names import DOT_NAMES, ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
 from rooms.policy_values import Access, NamespacePolicy, Policy
+from rooms.site_paths import words_in_use
 
 NAMESPACE_PATH_PATTERN = r"\A/([a-z0-9][a-z0-9_-]{0,49})?\Z"
 # What a site of ours answers beside its namespaces. Namespace.clean() also asks the URLconf.
@@ -141,6 +142,15 @@ class Namespace(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    def clean(self) -> None:
+        """Refuse a path that the site answers already, beyond those that it always reserves."""
+        super().clean()
+        word = self.path.strip("/")
+        if word in words_in_use():
+            raise ValidationError(
+                {"path": _("The site uses “%(path)s” for something else.") % {"path": self.path}}
+            )
 
     def as_policy(self) -> NamespacePolicy:
         """Give the value that ``decide`` takes; one query for the groups unless prefetched."""

@@ -1,0 +1,438 @@
+"""The registry's rows: what the database itself refuses, and what a row can say about itself."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import include, path
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from rooms.models import (
+    Connection,
+    DecisionRecord,
+    Grant,
+    Membership,
+    Message,
+    Namespace,
+    Process,
+    Room,
+    Seat,
+)
+from rooms.models.people import GrantVia
+from rooms.models.records import REF_ALPHABET, RecordKind
+from rooms.models.registry import RESERVED_PATHS, RoomAccess
+from rooms.policy_values import NamespacePolicy
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+User = get_user_model()
+
+
+@pytest.fixture
+def games() -> Namespace:
+    return Namespace.objects.create(path="/games")
+
+
+@pytest.fixture
+def csgo(games: Namespace) -> Room:
+    return Room.objects.create(namespace=games, name="csgo")
+
+
+def the_database_refuses(row: models.Model) -> bool:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        return True
+    return False
+
+
+def complaints(row: models.Model) -> dict[str, list[str]]:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        return error.message_dict
+    return {}
+
+
+def keep(room: Room, count: int, *, last_at: datetime = NOW, apart: timedelta = DAY) -> None:
+    """Store ``count`` messages, ``apart`` from each other, the last at ``last_at``."""
+    Message.objects.bulk_create(
+        Message(room=room, offset=offset, text="hi", created_at=last_at - apart * (count - offset))
+        for offset in range(1, count + 1)
+    )
+    room.last_offset = count
+    room.save(update_fields=["last_offset"])
+
+
+# --- Namespaces ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("good", ["/", "/games", "/g", "/4-you_2", "/" + "a" * 50])
+def test_a_path_of_one_word_is_a_namespaces(good: str) -> None:
+    namespace = Namespace(path=good)
+    assert complaints(namespace) == {}
+    assert not the_database_refuses(namespace)
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "games", "/Games", "/a/b", "/a/", "//", "/-a", "/é", "/a b", "/a\n", "/" + "a" * 51]
+)
+def test_any_other_path_is_refused_by_the_form_and_by_the_database(bad: str) -> None:
+    assert "path" in complaints(Namespace(path=bad))
+    with pytest.raises(Exception, match=r"(?i)constraint|too long"), transaction.atomic():
+        Namespace(path=bad).save()
+
+
+@pytest.mark.parametrize("reserved", RESERVED_PATHS)
+def test_a_path_that_every_site_of_ours_uses_is_refused(reserved: str) -> None:
+    assert complaints(Namespace(path=reserved))
+    assert the_database_refuses(Namespace(path=reserved))
+
+
+def test_a_path_is_taken_once(games: Namespace) -> None:
+    assert complaints(Namespace(path="/games")) == {
+        "path": ["There is a namespace with this path already."]
+    }
+    assert the_database_refuses(Namespace(path="/games"))
+
+
+def answer(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+class SiteUrls:
+    """A URLconf of a site that has pages of its own."""
+
+    urlpatterns = [
+        path("blog/", include(([path("<int:year>/", answer)], "blog"))),
+        path("", include(([path("about/", answer)], "site"))),
+        path("", include(([path("<slug:namespace>/", answer)], "rooms"))),
+        path("<slug:page>/", answer),
+    ]
+
+
+@override_settings(ROOT_URLCONF=SiteUrls, STATIC_URL="/files/", MEDIA_URL="https://media.test/up/")
+def test_a_path_that_this_site_answers_is_refused_at_its_field() -> None:
+    for used in ("/blog", "/about", "/files"):
+        assert complaints(Namespace(path=used)) == {
+            "path": [f"The site uses “{used}” for something else."]
+        }
+    for free in ("/games", "/media-talk", "/up"):
+        assert complaints(Namespace(path=free)) == {}
+
+
+def test_an_unknown_access_is_refused(games: Namespace) -> None:
+    games.access = "members"
+    assert "access" in complaints(games)
+    assert the_database_refuses(games)
+
+
+# --- Rooms -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", ["", " csgo", "csgo ", ".", "..", "a\x01b", "a\u202eb", "a\u2028b"])
+def test_a_name_that_no_room_can_have_is_refused_twice(games: Namespace, bad: str) -> None:
+    room = Room(namespace=games, name=bad)
+    assert "name" in complaints(room)
+    assert the_database_refuses(room)
+
+
+def test_a_name_is_unique_in_its_namespace_alone(csgo: Room) -> None:
+    news = Namespace.objects.create(path="/news")
+    again = Room(namespace=csgo.namespace, name="csgo")
+    assert complaints(again) == {"__all__": ["This namespace has a room of this name already."]}
+    assert the_database_refuses(again)
+    assert complaints(Room(namespace=csgo.namespace, name="CSGO")) == {}
+    assert not the_database_refuses(Room(namespace=news, name="csgo"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"access": "telepathy"},
+        {"access": RoomAccess.PASSWORD},
+        {"password": "a hash without its version"},
+        {"capacity": 0},
+        {"history_days": 0},
+        {"opens_at": NOW, "closes_at": NOW},
+        {"opens_at": NOW + DAY, "closes_at": NOW},
+    ],
+)
+def test_a_contradictory_room_is_refused_twice(csgo: Room, fields: dict[str, object]) -> None:
+    for name, value in fields.items():
+        setattr(csgo, name, value)
+    assert complaints(csgo)
+    assert the_database_refuses(csgo)
+
+
+@pytest.mark.parametrize("field", ["capacity", "slow_mode_s", "history_size", "last_offset"])
+def test_a_negative_number_is_refused_by_the_database(csgo: Room, field: str) -> None:
+    setattr(csgo, field, -1)
+    assert the_database_refuses(csgo)
+
+
+def test_a_password_is_kept_as_a_hash_and_checked(csgo: Room) -> None:
+    assert not csgo.check_password("")
+    csgo.set_password("sesame")
+    csgo.access = RoomAccess.PASSWORD
+    csgo.save()
+    stored = Room.objects.get(pk=csgo.pk)
+    assert "sesame" not in stored.password
+    assert stored.check_password("sesame")
+    assert not stored.check_password("Sesame")
+
+
+def test_a_new_password_has_a_new_version_and_none_has_none(csgo: Room) -> None:
+    versions = []
+    for password in ("sesame", "sesame", None):
+        csgo.set_password(password)
+        versions.append(csgo.password_version)
+    assert versions[0] != versions[1]
+    assert (csgo.password, versions[2]) == ("", "")
+
+
+def test_an_outdated_hash_is_renewed_without_ending_grants(csgo: Room) -> None:
+    old = "django.contrib.auth.hashers.MD5PasswordHasher"
+    new = "django.contrib.auth.hashers.ScryptPasswordHasher"
+    with override_settings(PASSWORD_HASHERS=[old]):
+        csgo.set_password("sesame")
+        csgo.save()
+    version = csgo.password_version
+    with override_settings(PASSWORD_HASHERS=[new, old]):
+        assert csgo.check_password("sesame")
+    csgo.refresh_from_db()
+    assert csgo.password.startswith("scrypt")
+    assert csgo.password_version == version
+
+
+def test_a_room_made_again_under_its_name_has_another_epoch(csgo: Room) -> None:
+    first = csgo.epoch
+    csgo.delete()
+    assert Room.objects.create(namespace=csgo.namespace, name="csgo").epoch != first
+
+
+def test_policies_are_read_in_three_queries_for_any_number_of_rooms(
+    csgo: Room, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    staff = Group.objects.create(name="staff")
+    csgo.namespace.groups.add(staff)
+    for name in ("bt1", "bt2"):
+        Room.objects.create(namespace=csgo.namespace, name=name, capacity=3).groups.add(staff)
+    with django_assert_num_queries(3):
+        policies = [room.as_policy() for room in Room.objects.with_policy().order_by("name")]
+    assert [policy.name for policy in policies] == ["bt1", "bt2", "csgo"]
+    assert policies[0].group_ids == policies[2].namespace.group_ids == {str(staff.pk)}
+    assert policies[0].capacity == 3
+    assert policies[0].namespace == NamespacePolicy("/games", group_ids=frozenset({str(staff.pk)}))
+
+
+def test_a_room_says_in_which_namespace_it_is(csgo: Room) -> None:
+    root = Namespace.objects.create(path="/")
+    assert str(csgo) == "/games/csgo"
+    assert str(Room(namespace=root, name="hall")) == "/hall"
+
+
+# --- Memberships and grants ------------------------------------------------------------------
+
+
+def test_a_user_has_one_role_in_a_room(csgo: Room) -> None:
+    alice = User.objects.create_user("alice")
+    Membership.objects.create(room=csgo, user=alice)
+    assert the_database_refuses(Membership(room=csgo, user=alice, role="owner"))
+    assert the_database_refuses(Membership(room=csgo, user=User.objects.create(), role="king"))
+
+
+def test_a_grant_is_a_users_or_a_guests_and_once_for_each_way(csgo: Room) -> None:
+    alice = User.objects.create_user("alice")
+
+    def grant(**fields: object) -> Grant:
+        filled = {"room": csgo, "via": "password", "password_version": "v1", **fields}
+        return Grant(**filled)
+
+    assert the_database_refuses(grant())
+    assert the_database_refuses(grant(user=alice, guest_id="g1"))
+    assert not the_database_refuses(grant(user=alice))
+    assert the_database_refuses(grant(user=alice))
+    assert not the_database_refuses(grant(guest_id="g1"))
+    assert the_database_refuses(grant(guest_id="g1"))
+    assert not the_database_refuses(grant(guest_id="g2"))
+    assert not the_database_refuses(grant(guest_id="g1", via="invitation", password_version=""))
+
+
+@pytest.mark.parametrize(
+    ("via", "version"), [("password", ""), ("invitation", "v1"), ("bribe", "")]
+)
+def test_a_passwords_grant_and_no_other_names_the_password(
+    csgo: Room, via: str, version: str
+) -> None:
+    wrong = Grant(room=csgo, guest_id="g1", via=via, password_version=version)
+    assert the_database_refuses(wrong)
+
+
+def test_grants_are_found_by_person(csgo: Room) -> None:
+    alice = User.objects.create_user("alice")
+    common = {"room": csgo, "via": GrantVia.PASSWORD, "password_version": "v1"}
+    hers = Grant.objects.create(user=alice, **common)
+    guests = Grant.objects.create(guest_id="g1", **common)
+    assert list(Grant.objects.of_person(alice.pk, None)) == [hers]
+    assert list(Grant.objects.of_person(None, "g1")) == [guests]
+    assert list(Grant.objects.of_person(None, None)) == []
+    assert hers.as_value().password_version == "v1"
+
+
+# --- Messages --------------------------------------------------------------------------------
+
+
+def test_an_offset_is_taken_once_in_a_room_and_begins_at_one(csgo: Room) -> None:
+    Message.objects.create(room=csgo, offset=1, text="hi")
+    assert the_database_refuses(Message(room=csgo, offset=1, text="again"))
+    assert the_database_refuses(Message(room=csgo, offset=0, text="before the first"))
+    other = Room.objects.create(namespace=csgo.namespace, name="bt1")
+    assert not the_database_refuses(Message(room=other, offset=1, text="hi"))
+
+
+def test_a_nonce_is_taken_once_by_each_author_of_a_room(csgo: Room) -> None:
+    def message(offset: int, author_key: str, nonce: str) -> Message:
+        return Message(room=csgo, offset=offset, author_key=author_key, nonce=nonce, text="hi")
+
+    for offset, key, nonce in ((1, "7", "n"), (2, "guest:7", "n"), (3, "7", ""), (4, "7", "")):
+        assert not the_database_refuses(message(offset, key, nonce))
+    assert the_database_refuses(message(5, "7", "n"))
+    assert the_database_refuses(message(5, "guest:7", "n"))
+
+
+def test_a_message_has_a_text_and_a_users_message_its_authors_id(csgo: Room) -> None:
+    alice = User.objects.create_user("alice")
+    assert the_database_refuses(Message(room=csgo, offset=1, text=""))
+    assert the_database_refuses(Message(room=csgo, offset=1, text="hi", user=alice))
+    assert the_database_refuses(Message(room=csgo, offset=1, text="hi", removed_by=alice))
+
+
+def test_a_deleted_users_messages_keep_their_author(csgo: Room) -> None:
+    alice = User.objects.create_user("alice")
+    key = str(alice.pk)
+    sent = Message.objects.create(
+        room=csgo, offset=1, text="hi", user=alice, author="alice", author_key=key
+    )
+    alice.delete()
+    sent.refresh_from_db()
+    assert (sent.user, sent.author, sent.author_key) == (None, "alice", key)
+
+
+def test_a_room_keeps_its_latest_messages_of_the_last_days(csgo: Room) -> None:
+    keep(csgo, 10)
+    csgo.history_size = 6
+    assert list(Message.objects.kept(csgo, NOW).values_list("offset", flat=True)) == [
+        5,
+        6,
+        7,
+        8,
+        9,
+        10,
+    ]
+    csgo.history_days = 3
+    assert list(Message.objects.kept(csgo, NOW).values_list("offset", flat=True)) == [7, 8, 9, 10]
+    csgo.history_size = 0
+    assert not Message.objects.kept(csgo, NOW).exists()
+
+
+def test_pruning_deletes_what_is_not_kept_a_part_at_a_time(csgo: Room) -> None:
+    keep(csgo, 10)
+    csgo.history_size = 3
+    assert Message.objects.prune(csgo, NOW, limit=4) == 4
+    assert Message.objects.prune(csgo, NOW, limit=4) == 3
+    assert Message.objects.prune(csgo, NOW, limit=4) == 0
+    csgo.history_days = 1
+    assert Message.objects.prune(csgo, NOW) == 1
+    assert list(csgo.messages.values_list("offset", flat=True)) == [9, 10]
+    assert Message.objects.prune(csgo, NOW + 9 * DAY) == 2
+    assert csgo.last_offset == 10
+
+
+def test_reading_history_uses_the_index_of_room_and_offset(csgo: Room) -> None:
+    keep(csgo, 300, apart=timedelta(minutes=1))
+    csgo.history_days = 1
+    page = Message.objects.kept(csgo, NOW).filter(offset__gt=20).order_by("offset")[:100]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = page.explain()
+    assert "offset" in plan
+    assert "B-TREE" not in plan.upper(), f"it sorts: {plan}"
+    assert "Sort" not in plan, f"it sorts: {plan}"
+
+
+# --- Presence --------------------------------------------------------------------------------
+
+
+def seat(process: Process, room: Room, socket: str, guest: str) -> Seat:
+    taken, _made = Connection.objects.get_or_create(
+        id=socket, defaults={"process": process, "namespace": "/games", "guest_id": guest}
+    )
+    key = f"guest:{guest}"
+    return Seat.objects.create(room=room, connection=taken, process=process, person_key=key)
+
+
+def test_persons_are_counted_once_and_only_under_a_live_lease(csgo: Room) -> None:
+    alive = Process.objects.create(id="a", lease_until=NOW + DAY)
+    expired = Process.objects.create(id="b", lease_until=NOW)
+    seat(alive, csgo, "s1", "g1")
+    seat(alive, csgo, "s2", "g1")
+    seat(alive, csgo, "s3", "g2")
+    seat(expired, csgo, "s4", "g3")
+    assert Seat.objects.persons(csgo, NOW) == 2
+    assert Seat.objects.persons(csgo, NOW - DAY) == 3
+
+
+def test_a_connection_sits_once_in_a_room_and_goes_with_its_process(csgo: Room) -> None:
+    process = Process.objects.create(id="a", lease_until=timezone.now())
+    first = seat(process, csgo, "s1", "g1")
+    twice = Seat(room=csgo, connection=first.connection, process=process, person_key="guest:g1")
+    assert the_database_refuses(twice)
+    process.delete()
+    assert not Connection.objects.exists()
+    assert not Seat.objects.exists()
+
+
+def test_a_connection_is_a_users_or_a_guests() -> None:
+    process = Process.objects.create(id="a", lease_until=NOW)
+    alice = User.objects.create_user("alice")
+    for fields in ({}, {"user": alice, "guest_id": "g1"}):
+        assert the_database_refuses(Connection(id="s", process=process, **fields))
+    assert not the_database_refuses(Connection(id="s", process=process, user=alice))
+
+
+# --- Records ---------------------------------------------------------------------------------
+
+
+def test_a_record_has_a_short_reference_of_its_own() -> None:
+    one, two = (
+        DecisionRecord.objects.create(kind=RecordKind.JOIN, code="forbidden") for _ in range(2)
+    )
+    assert one.ref != two.ref
+    assert len(one.ref) == 8
+    assert set(one.ref) <= set(REF_ALPHABET)
+    assert the_database_refuses(DecisionRecord(kind="join", code="forbidden", ref=one.ref))
+
+
+@pytest.mark.parametrize("fields", [{"kind": "gossip"}, {"code": ""}, {"count": 0}, {"count": -1}])
+def test_a_record_that_says_nothing_is_refused(fields: dict[str, object]) -> None:
+    plain: dict[str, object] = {"kind": RecordKind.JOIN, "code": "forbidden"}
+    assert the_database_refuses(DecisionRecord(**{**plain, **fields}))
+
+
+def test_deleting_a_room_with_many_messages_takes_few_queries(csgo: Room) -> None:
+    keep(csgo, 200)
+    with CaptureQueriesContext(connection) as queries:
+        csgo.delete()
+    assert len(queries) < 15
