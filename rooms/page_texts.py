@@ -1,0 +1,139 @@
+"""The words that the pages' scripts show, in the visitor's language.
+
+A text that counts comes in every form that a language may have: the script picks the one that the
+browser's plural rules name, and never evaluates a rule that the server sent.
+"""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+# A count for each CLDR plural category at which every language that has the category uses it.
+SAMPLES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
+
+ACCESS_TEXTS: dict[str, Promise | str] = {
+    "open": _("Open"),
+    "login": _("For signed-in people"),
+    "password": _("By password"),
+    "invitation": _("By invitation"),
+    "members": _("Members only"),
+    "groups": _("For some groups"),
+}
+STATE_TEXTS: dict[str, Promise | str] = {
+    "joined": _("Joined"),
+    "locked": _("Locked"),
+    "login_required": _("Sign in to join"),
+    "password_required": _("Password needed"),
+    "invitation_required": _("Invitation needed"),
+    "not_a_member": _("Not for you"),
+    "forbidden": _("Not for you"),
+    "banned": _("You are banned"),
+    "room_full": _("Full"),
+    "room_closed": _("Closed"),
+    "namespace_closed": _("Closed"),
+}
+TEXTS: dict[str, Promise | str] = {
+    **{f"access.{kind}": words for kind, words in ACCESS_TEXTS.items()},
+    **{f"state.{code}": words for code, words in STATE_TEXTS.items()},
+    "site": _("Roomkey"),
+    "away": _("There is no connection right now."),
+    "no_answer": _("The server did not answer in time."),
+    "chip.connecting": _("Connecting"),
+    "chip.reconnecting": _("Reconnecting"),
+    "chip.live": _("Live"),
+    "chip.live_again": _("Connected again."),
+    "chip.offline": _("Offline"),
+    "chip.refused": _("Not let in"),
+    "chip.signed_out": _("Signed out"),
+    "signed_out_words": _(
+        "This page was made for somebody who is not signed in here any more. What you typed is "
+        "kept in this tab."
+    ),
+    "namespace_refused": _("This namespace is not open to you"),
+    "no_rooms": _("There is no room here yet."),
+    "no_room_found": _("No room has that in its name."),
+    "joining": _("Joining {room}"),
+    "refused": _("You are not in {room}"),
+    "evicted": _("You were removed from {room}"),
+    "you_left": _("You left {room}"),
+    "you_left_words": _("The others have been told. You hear nothing of this room until you join."),
+    "join": _("Join"),
+    "join_again": _("Join again"),
+    "join_heading": _("Join {room}"),
+    "try_again": _("Try again"),
+    "enter_password": _("Enter the password"),
+    "reference": _("Reference for staff: {ref}"),
+    "fact.reason": _("Reason: {reason}"),
+    "fact.until": _("Until {until}"),
+    "next.unknown_room": _("The list shows the rooms that are here."),
+    "next.room_full": _("A place is free as soon as somebody leaves."),
+    "next.not_a_member": _("Ask one of its moderators to make you a member."),
+    "next.forbidden": _("Ask a moderator or the site's staff for access."),
+    "next.invitation_required": _("Ask one of its moderators for an invitation."),
+    "role.owner": _("Owners"),
+    "role.moderator": _("Moderators"),
+    "role.member": _("Members"),
+    "role.visitor": _("Visitors"),
+    "my_role.owner": _("You own this room"),
+    "my_role.moderator": _("You moderate this room"),
+    "my_role.member": _("You are a member"),
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "log_start": _("This is where {room} begins, as far as its messages are kept."),
+    "log_empty": _("Nothing has been said in {room} yet. Say the first word."),
+    "note.away": _("You were away. What was said meanwhile is not kept in this room."),
+    "note.remade": _("This room was made anew; its earlier messages are gone."),
+    "removed": _("This message was removed."),
+    "sending": _("Sending"),
+    "send_later": _("Waits for the connection"),
+    "not_sent": _("Not sent. {reason}"),
+    "to_latest": _("To the latest"),
+    "write_to": _("Write to {room}"),
+    "says": _("{name}: {text}"),
+    "typing_one": _("{names} is typing"),
+    "typing_some": _("{names} are typing"),
+    "typing_many": _("Several people are typing"),
+}
+PLURALS: dict[str, Any] = {
+    "people": ngettext_lazy("{count} person", "{count} people"),
+    "people_of": ngettext_lazy("{count} of {capacity}", "{count} of {capacity}"),
+    "unread": ngettext_lazy("{count} new", "{count} new"),
+    "new_messages": ngettext_lazy("{count} new message", "{count} new messages"),
+    "devices": ngettext_lazy("{count} device", "{count} devices"),
+    "joined": ngettext_lazy("{names} joined", "{names} joined"),
+    "left": ngettext_lazy("{names} left", "{names} left"),
+    "others": ngettext_lazy("{count} other", "{count} others"),
+    "gap": ngettext_lazy(
+        "{count} message is not shown here.", "{count} messages are not shown here."
+    ),
+    "gap_lost": ngettext_lazy(
+        "{count} message is not kept any more.", "{count} messages are not kept any more."
+    ),
+    "caught_up": ngettext_lazy("{count} missed message loaded", "{count} missed messages loaded"),
+    "characters_left": ngettext_lazy("{count} character left", "{count} characters left"),
+    "too_long": ngettext_lazy("{count} character too many", "{count} characters too many"),
+    "attempts_left": ngettext_lazy("{count} try left.", "{count} tries left."),
+    "join_in": ngettext_lazy("Join in {count} s", "Join in {count} s"),
+    "chip.waiting": ngettext_lazy("Reconnecting in {count} s", "Reconnecting in {count} s"),
+}
+
+
+def page_texts() -> dict[str, Any]:
+    """Give ``{"lang", "texts": {key: text}, "plurals": {key: {category: text}}}``."""
+    return {
+        "lang": get_language() or "en",
+        "texts": {key: str(words) for key, words in TEXTS.items()},
+        "plurals": {key: _forms(words) for key, words in PLURALS.items()},
+    }
+
+
+def counted(key: str, count: int, **values: object) -> str:
+    """Give the text of a count as the scripts would show it."""
+    return str(PLURALS[key] % count).format(count=count, **values)
+
+
+def _forms(words: Any) -> dict[str, str]:
+    # A lazy plural without a number in it is chosen, and not filled, by "%".
+    return {category: str(words % count) for category, count in SAMPLES.items()}

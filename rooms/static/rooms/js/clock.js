@@ -1,0 +1,28 @@
+// @ts-check
+/** Times as people read them, in their own zone. */
+
+import { lang, text } from "./texts.js";
+
+const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long" });
+const year = new Intl.DateTimeFormat(lang, { day: "numeric", month: "long", year: "numeric" });
+const whole = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+
+/** @param {Date} at @returns {string} */
+export const clockText = (at) => clock.format(at);
+
+/** @param {Date} at @returns {string} */
+export const wholeText = (at) => whole.format(at);
+
+/** One string per local day; equal for times of the same day.
+ * @param {Date} at
+ * @returns {string} */
+export const dayKey = (at) => `${at.getFullYear()}-${at.getMonth() + 1}-${at.getDate()}`;
+
+/** @param {Date} at @param {Date} now @returns {string} */
+export function dayText(at, now) {
+  const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
+  if (dayKey(at) === dayKey(now)) return text("today");
+  if (dayKey(at) === dayKey(yesterday)) return text("yesterday");
+  return (at.getFullYear() === now.getFullYear() ? day : year).format(at);
+}

@@ -1,0 +1,149 @@
+// @ts-check
+/** The one place that creates sockets: one to this page's namespace, and its way back after a loss.
+ *
+ * The client's own reconnection is off, because a person wants to see when the next try comes and
+ * to make it come now.
+ *
+ * @typedef {{phase: "connecting" | "live" | "offline" | "signed_out", attempt: number}
+ *   | {phase: "waiting", attempt: number, until: number}
+ *   | {phase: "refused", attempt: number, denial: import("./shapes.js").Denial}} Connection
+ */
+
+import { page } from "./page.js";
+import { text } from "./texts.js";
+
+const ANSWER_MS = 10_000;
+const CONNECT_MS = 20_000;
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 20_000;
+
+export class Link extends EventTarget {
+  /** @type {Connection} */
+  connection = { phase: "connecting", attempt: 0 };
+  /** @type {import("socket.io-client").Socket | null} */
+  #socket = null;
+  #timer = 0;
+  #attempt = 0;
+
+  /** Load the official client and connect for the first time. */
+  async open() {
+    const { Manager } = await import(page.socket.client);
+    // Events must not be sent twice, so nothing is buffered while away: `send` says no instead.
+    const manager = new Manager(window.location.origin, {
+      path: page.socket.path,
+      transports: ["websocket"],
+      reconnection: false,
+      timeout: CONNECT_MS,
+      autoConnect: false,
+    });
+    const socket = manager.socket(page.namespace.path);
+    this.#socket = socket;
+    socket.on("connect", () => this.#live());
+    socket.on("disconnect", (/** @type {string} */ reason) => this.#lost(reason));
+    socket.on("connect_error", (/** @type {any} */ error) => this.#failed(error));
+    socket.onAny((/** @type {string} */ name, /** @type {any[]} */ ...args) => this.#hear(name, args));
+    window.addEventListener("online", () => this.tryNow());
+    window.addEventListener("offline", () => this.#goOffline());
+    document.addEventListener("visibilitychange", () => this.#wake());
+    socket.connect();
+  }
+
+  get isLive() {
+    return this.connection.phase === "live";
+  }
+
+  /** Connect at once, instead of when the wait is over. */
+  tryNow() {
+    if (this.isLive || this.connection.phase === "connecting") return;
+    window.clearTimeout(this.#timer);
+    this.#become({ phase: "connecting", attempt: this.#attempt });
+    this.#socket?.connect();
+  }
+
+  /** The person behind this page has gone: stay away until the page is loaded again. */
+  signOut() {
+    window.clearTimeout(this.#timer);
+    this.#become({ phase: "signed_out", attempt: this.#attempt });
+    this.#socket?.disconnect();
+  }
+
+  /** Send an event and await its answer; never rejects: silence and a lost connection are denials
+   * with the codes `no_answer` and `away`, which only this page knows.
+   * @template {{ok: true}} T
+   * @param {string} event
+   * @param {unknown} argument
+   * @returns {Promise<T | import("./shapes.js").Denial>} */
+  async ask(event, argument) {
+    const socket = this.#socket;
+    if (!socket || !this.isLive) return { ok: false, code: "away", message: text("away") };
+    try {
+      return await socket.timeout(ANSWER_MS).emitWithAck(event, argument);
+    } catch {
+      return this.isLive
+        ? { ok: false, code: "no_answer", message: text("no_answer") }
+        : { ok: false, code: "away", message: text("away") };
+    }
+  }
+
+  /** @param {string} name @param {any[]} args */
+  #hear(name, args) {
+    this.dispatchEvent(new CustomEvent(`heard:${name}`, { detail: args }));
+  }
+
+  #live() {
+    this.#attempt = 0;
+    this.#become({ phase: "live", attempt: 0 });
+  }
+
+  /** @param {string} reason */
+  #lost(reason) {
+    if (this.connection.phase === "signed_out") return;
+    // The server's own DISCONNECT means that asking again may be answered otherwise: as somebody
+    // else after a sign-out, or with the reason why this namespace is closed to us.
+    this.#wait(reason === "io server disconnect" ? 0 : null);
+  }
+
+  /** @param {{message: string, data?: {code?: string, message?: string, retry_after?: number}}} error */
+  #failed(error) {
+    if (this.connection.phase === "signed_out") return;
+    const code = error.data?.code;
+    const isInvalid = error.message === "Invalid namespace";
+    if (!code && !isInvalid) return this.#wait(null);
+    const denial = { ...error.data, code: code ?? "unknown_namespace", message: error.message };
+    if (error.data?.retry_after) return this.#wait(error.data.retry_after * 1_000);
+    return this.#become({
+      phase: "refused",
+      attempt: this.#attempt,
+      denial: { ok: false, ...denial },
+    });
+  }
+
+  /** @param {number | null} delay_ms  null: twice the last one, up to a bound */
+  #wait(delay_ms) {
+    window.clearTimeout(this.#timer);
+    if (!navigator.onLine) return this.#goOffline();
+    const doubled = Math.min(FIRST_DELAY_MS * 2 ** this.#attempt, LONGEST_DELAY_MS);
+    // Spread out, so that a restarted server does not meet everyone in the same instant.
+    const delay = delay_ms ?? doubled * (0.75 + Math.random() / 2);
+    this.#attempt += 1;
+    this.#become({ phase: "waiting", attempt: this.#attempt, until: Date.now() + delay });
+    this.#timer = window.setTimeout(() => this.tryNow(), delay);
+  }
+
+  #goOffline() {
+    if (this.connection.phase === "signed_out") return;
+    window.clearTimeout(this.#timer);
+    this.#become({ phase: "offline", attempt: this.#attempt });
+  }
+
+  /** A laptop that wakes up has waited long enough. */
+  #wake() {
+    if (document.visibilityState === "visible" && this.connection.phase === "waiting") this.tryNow();
+  }
+
+  /** @param {Connection} connection */
+  #become(connection) {
+    this.connection = connection;
+    this.dispatchEvent(new Event("connection"));
+  }
+}
