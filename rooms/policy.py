@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rooms.denials import Code, denial_message
+from rooms.findings import Findings
 from rooms.policy_values import (
     Access,
     Action,
@@ -23,7 +24,6 @@ from rooms.policy_values import (
     Step,
     Subject,
 )
-from rooms.standing import Standing
 
 PASSWORD_DENIALS = {
     Proof.ABSENT: Code.PASSWORD_REQUIRED,
@@ -53,10 +53,10 @@ def decide(
     now = credentials.now
     if action is Action.CONNECT:
         namespace = policy if isinstance(policy, NamespacePolicy) else policy.namespace
-        return _decide_connect(_Case(Standing(namespace, None, subject, now), credentials))
+        return _decide_connect(_Case(Findings(namespace, None, subject, now), credentials))
     if isinstance(policy, NamespacePolicy):
         raise TypeError(f"{action.value} is decided by a room's policy")
-    case = _Case(Standing(policy.namespace, policy, subject, now), credentials)
+    case = _Case(Findings(policy.namespace, policy, subject, now), credentials)
     match action:
         case Action.JOIN:
             return _decide_join(case)
@@ -118,7 +118,7 @@ def is_room_open(policy: Policy, now: datetime) -> bool:
 class _Case:
     """The values of one decision and the steps taken so far."""
 
-    standing: Standing
+    findings: Findings
     credentials: Credentials
     steps: list[Step] = field(default_factory=list)
 
@@ -138,7 +138,7 @@ class _Case:
         sanction: Sanction | None = None,
         retry_after_s: float | None = None,
     ) -> Decision:
-        room = None if of_namespace else self.standing.room
+        room = None if of_namespace else self.findings.room
         until = sanction.expires_at if sanction else None
         stated_reason = sanction.reason if sanction else ""
         return Decision(
@@ -146,7 +146,7 @@ class _Case:
             code=code.value,
             reason=denial_message(
                 code,
-                room.name if room else self.standing.namespace.path,
+                room.name if room else self.findings.namespace.path,
                 until=until,
                 stated_reason=stated_reason,
                 retry_after_s=retry_after_s or 0,
@@ -219,7 +219,7 @@ def _refuse_presence(case: _Case) -> Decision | None:
 
 
 def _refuse_closed_namespace(case: _Case) -> Decision | None:
-    if not case.standing.namespace.is_open:
+    if not case.findings.namespace.is_open:
         return case.denied(
             "namespace open", Code.NAMESPACE_CLOSED, "namespace.is_open", of_namespace=True
         )
@@ -237,7 +237,7 @@ def _refuse_closed_room(case: _Case) -> Decision | None:
 
 
 def _refuse_banned(case: _Case) -> Decision | None:
-    ban = case.standing.ban()
+    ban = case.findings.ban()
     if ban is None:
         case.passed("not banned")
         return None
@@ -246,7 +246,7 @@ def _refuse_banned(case: _Case) -> Decision | None:
 
 def _refuse_by_rule(case: _Case, action: Action) -> Decision | None:
     check = "no rule against " + action
-    rule = case.standing.rule(Effect.DENY, action)
+    rule = case.findings.rule(Effect.DENY, action)
     if not rule:
         case.passed(check)
         return None
@@ -255,8 +255,8 @@ def _refuse_by_rule(case: _Case, action: Action) -> Decision | None:
 
 def _refuse_outsider(case: _Case) -> Decision | None:
     """Ask the namespace's own access, which some pass whatever it is."""
-    check, standing = "namespace access", case.standing
-    namespace, subject = standing.namespace, standing.subject
+    check, findings = "namespace access", case.findings
+    namespace, subject = findings.namespace, findings.subject
     if namespace.access == Access.OPEN:
         case.passed(check, "namespace.access:open")
         return None
@@ -266,7 +266,7 @@ def _refuse_outsider(case: _Case) -> Decision | None:
     if namespace.access == Access.GROUPS and subject.group_ids & namespace.group_ids:
         case.passed(check, "namespace.access:groups")
         return None
-    bypass = standing.privilege() or standing.namespace_rule(Effect.ALLOW, Action.JOIN)
+    bypass = findings.privilege() or findings.namespace_rule(Effect.ALLOW, Action.JOIN)
     if bypass:
         case.passed(check, bypass)
         return None
@@ -277,11 +277,11 @@ def _refuse_outsider(case: _Case) -> Decision | None:
 
 def _refuse_unadmitted(case: _Case) -> Decision | None:
     """Look for what admits to the room; the access kind comes last and names the denial."""
-    admission = case.standing.admission()
+    admission = case.findings.admission()
     if admission:
-        case.admitted("standing", admission)
+        case.admitted("member or moderator", admission)
         return None
-    case.passed("standing")
+    case.passed("member or moderator")
     code = _access_denial(case)
     rule = f"room.access:{_room(case).access}"
     if code is None:
@@ -292,7 +292,7 @@ def _refuse_unadmitted(case: _Case) -> Decision | None:
 
 def _access_denial(case: _Case) -> Code | None:
     """Give the code with which the room's access kind turns this attempt away, if it does."""
-    room, subject, credentials = _room(case), case.standing.subject, case.credentials
+    room, subject, credentials = _room(case), case.findings.subject, case.credentials
     code: Code | None = Code.FORBIDDEN  # any kind that this release does not know
     match room.access:
         case Access.OPEN:
@@ -329,7 +329,7 @@ def _refuse_not_joined(case: _Case) -> Decision | None:
 
 
 def _refuse_muted(case: _Case) -> Decision | None:
-    mute = case.standing.mute()
+    mute = case.findings.mute()
     if mute is None:
         case.passed("not muted")
         return None
@@ -341,7 +341,7 @@ def _refuse_read_only(case: _Case) -> Decision | None:
     if not _room(case).is_read_only:
         case.passed(check)
         return None
-    lifted_by = case.standing.power() or case.standing.rule(Effect.ALLOW, Action.SEND)
+    lifted_by = case.findings.power() or case.findings.rule(Effect.ALLOW, Action.SEND)
     if lifted_by:
         case.passed(check, lifted_by)
         return None
@@ -350,7 +350,7 @@ def _refuse_read_only(case: _Case) -> Decision | None:
 
 def _refuse_too_soon(case: _Case) -> Decision | None:
     check, room, credentials = "slow mode", _room(case), case.credentials
-    if not room.slow_mode_s or credentials.last_sent_at is None or case.standing.power():
+    if not room.slow_mode_s or credentials.last_sent_at is None or case.findings.power():
         case.passed(check)
         return None
     free_at = credentials.last_sent_at + timedelta(seconds=room.slow_mode_s)
@@ -362,7 +362,7 @@ def _refuse_too_soon(case: _Case) -> Decision | None:
 
 
 def _refuse_powerless(case: _Case) -> Decision | None:
-    power = case.standing.power()
+    power = case.findings.power()
     if not power:
         return case.denied("moderator", Code.FORBIDDEN, "moderator")
     case.admitted("moderator", power)
@@ -371,6 +371,6 @@ def _refuse_powerless(case: _Case) -> Decision | None:
 
 def _room(case: _Case) -> Policy:
     """Give the room's policy; only CONNECT, which asks nothing about rooms, has none."""
-    if case.standing.room is None:
+    if case.findings.room is None:
         raise TypeError("only a room's policy answers this")
-    return case.standing.room
+    return case.findings.room

@@ -12,7 +12,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from rooms.names import DOT_NAMES, ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
+from realtime.namespaces.names import DOT_NAMES
+from rooms.names import ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
 from rooms.policy_values import Access, NamespacePolicy, Policy
 from rooms.site_paths import words_in_use
 
@@ -162,14 +163,6 @@ class Namespace(models.Model):
         )
 
 
-class RoomQuerySet(models.QuerySet["Room"]):
-    """Reads of the registry."""
-
-    def with_policy(self) -> RoomQuerySet:
-        """Bring along all that ``Room.as_policy`` reads: three queries for any number of rooms."""
-        return self.select_related("namespace").prefetch_related("groups", "namespace__groups")
-
-
 class Room(models.Model):
     """One room of a namespace, what it asks of those who join, and what it keeps."""
 
@@ -251,8 +244,6 @@ class Room(models.Model):
     epoch = models.CharField(max_length=24, default=new_epoch, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
-    objects = RoomQuerySet.as_manager()
-
     class Meta:
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
@@ -333,7 +324,7 @@ class Room(models.Model):
         return bool(checked) and check_password(raw_password, checked, setter=renew)
 
     def as_policy(self) -> Policy:
-        """Give the value that ``decide`` takes; four queries unless read ``with_policy``."""
+        """Give the value that ``decide`` takes; a query for each relation not prefetched."""
         return Policy(
             namespace=self.namespace.as_policy(),
             name=self.name,

@@ -12,7 +12,6 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
 
 from rooms.models import (
     Connection,
@@ -28,7 +27,7 @@ from rooms.models import (
 from rooms.models.people import GrantVia
 from rooms.models.records import REF_ALPHABET, RecordKind
 from rooms.models.registry import RESERVED_PATHS, RoomAccess
-from rooms.policy_values import NamespacePolicy
+from rooms.policy_values import NamespacePolicy, Policy
 
 pytestmark = pytest.mark.django_db
 
@@ -221,19 +220,23 @@ def test_a_room_made_again_under_its_name_has_another_epoch(csgo: Room) -> None:
     assert Room.objects.create(namespace=csgo.namespace, name="csgo").epoch != first
 
 
-def test_policies_are_read_in_three_queries_for_any_number_of_rooms(
-    csgo: Room, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_a_room_states_its_policy_and_its_namespaces(csgo: Room) -> None:
     staff = Group.objects.create(name="staff")
     csgo.namespace.groups.add(staff)
-    for name in ("bt1", "bt2"):
-        Room.objects.create(namespace=csgo.namespace, name=name, capacity=3).groups.add(staff)
-    with django_assert_num_queries(3):
-        policies = [room.as_policy() for room in Room.objects.with_policy().order_by("name")]
-    assert [policy.name for policy in policies] == ["bt1", "bt2", "csgo"]
-    assert policies[0].group_ids == policies[2].namespace.group_ids == {str(staff.pk)}
-    assert policies[0].capacity == 3
-    assert policies[0].namespace == NamespacePolicy("/games", group_ids=frozenset({str(staff.pk)}))
+    csgo.groups.add(staff)
+    csgo.set_password("sesame")
+    csgo.capacity, csgo.slow_mode_s, csgo.opens_at, csgo.is_listed = 3, 30, NOW, False
+    group_ids = frozenset({str(staff.pk)})
+    assert csgo.as_policy() == Policy(
+        namespace=NamespacePolicy(path="/games", group_ids=group_ids),
+        name="csgo",
+        group_ids=group_ids,
+        password_version=csgo.password_version,
+        capacity=3,
+        slow_mode_s=30,
+        opens_at=NOW,
+        is_listed=False,
+    )
 
 
 def test_a_room_says_in_which_namespace_it_is(csgo: Room) -> None:

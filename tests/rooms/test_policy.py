@@ -434,7 +434,7 @@ def test_a_decision_names_what_decided_and_every_step_on_the_way() -> None:
         ("not banned", "passed"),
         ("no rule against join", "passed"),
         ("namespace access", "passed"),
-        ("standing", "passed"),
+        ("member or moderator", "passed"),
         ("room access", "denied"),
     ]
     assert join(room(), ADMIN).rule == "superuser"

@@ -24,7 +24,7 @@ MODERATING_ROLES = frozenset({Role.OWNER.value, Role.MODERATOR.value})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Findings:
     """A person before a room, or before a namespace where ``room`` is None.
 
     The methods give names for staff, such as ``"ban:3"`` or ``"membership:owner"``, or ``""``.
