@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
+from pathlib import Path
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import FileSystemStorage
@@ -13,6 +14,12 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
+# `import … from "./name.js";`, over several lines too, and what takes its place.
+MODULE_IMPORT = (
+    r"""(?P<matched>import(?P<names>\s[^;"']*)from\s*["'](?P<url>\.\.?/[^"']+)["'];)""",
+    'import%(names)sfrom "%(url)s";',
+)
+
 
 class CollectedStorage(CompressedManifestStaticFilesStorage):
     """Hashed names and compressed copies once ``collectstatic`` has run, plain names before.
@@ -20,7 +27,8 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
     Modules import each other by hashed names too, so that a browser never mixes two releases.
     """
 
-    support_js_module_import_aggregation = True
+    # Django's own switch for this also takes the `import("…")` of a type comment for an import.
+    patterns = (*CompressedManifestStaticFilesStorage.patterns, ("*.js", (MODULE_IMPORT,)))
 
     def url(self, name: str | None, force: bool = False) -> str:
         """Return the URL of the file; without a manifest, that of the source file."""
@@ -40,6 +48,11 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         super().__init__(get_response)
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
+
+    def add_files(self, root: str, prefix: str | None = None) -> None:
+        """Serve a folder; one that is not there, since nothing was collected, is no warning."""
+        if Path(root).is_dir():
+            super().add_files(root, prefix)
 
     def __call__(self, request: HttpRequest) -> Answer:
         """Answer with a static file, or hand the request on."""
