@@ -4,7 +4,6 @@ Stock Daphne cuts its sockets at a signal; this one ends them first.
 """
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,8 +11,8 @@ from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
-from twisted.internet import reactor
-from twisted.logger import STDLibLogObserver, globalLogBeginner
+from twisted.internet import reactor as installed_reactor
+from twisted.logger import globalLogBeginner
 
 from realtime.conf import Options
 from realtime.servers.daphne_websocket import RealtimeWebSocket, RealtimeWebSocketFactory
@@ -22,7 +21,8 @@ from realtime.servers.lifecycle import ServerLife
 from realtime.servers.listening import listen
 from realtime.transports.base import FRAMES_EXTENSION, AsgiApplication, Message, Scope
 
-logger = logging.getLogger(__name__)
+# The one that Daphne installed on import: an AsyncioSelectorReactor, typed as an interface.
+reactor: Any = installed_reactor
 
 # What a last request may take once the sockets are gone, and then to hear that it is cancelled.
 _LAST_REQUESTS_S = 1.0
@@ -44,7 +44,10 @@ class RealtimeServer(Server):
         ready: Callable[[], None] = lambda: None,
         lifecycle_of: AsgiApplication | None = None,
         interrupt_drain_s: float | None = None,
-        **daphne_options: Any,
+        signal_handlers: bool = True,
+        action_logger: Callable[[str, str, dict[str, Any]], None] | None = None,
+        http_timeout: float | None = None,
+        root_path: str = "",
     ) -> None:
         self.life = ServerLife(
             application,
@@ -57,14 +60,17 @@ class RealtimeServer(Server):
         self._options = options
         self._ready = ready
         self._ports: list[Any] = []
-        daphne_options.setdefault("server_name", "")
         super().__init__(
             self.life.application,
             endpoints=["bound already"],
             websocket_connect_timeout=options.connect_timeout_s,
             websocket_max_message_size=largest_message_bytes(options),
             websocket_max_frame_size=largest_message_bytes(options),
-            **daphne_options,
+            signal_handlers=signal_handlers,
+            action_logger=action_logger,
+            http_timeout=http_timeout,
+            root_path=root_path,
+            server_name="",
         )
 
     def run(self) -> None:
@@ -74,8 +80,8 @@ class RealtimeServer(Server):
         self.connections: dict[Any, dict[str, Any]] = {}
         self.http_factory = HTTPFactory(self)
         self.ws_factory = RealtimeWebSocketFactory(self, self._options)
-        observer = STDLibLogObserver(__name__) if self.verbosity > 1 else _ignore
-        globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+        # Twisted's own log tells of peers that vanish, as errors.
+        globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
         loop.run_until_complete(self._start())
         reactor.callLater(1, self.application_checker)
         reactor.callLater(2, self.timeout_checker)
@@ -116,7 +122,9 @@ class RealtimeServer(Server):
                 await asyncio.wait(pending, timeout=_LAST_CANCELS_S)
         reactor.stop()
 
-    def create_application(self, protocol: Any, scope: Scope) -> asyncio.Queue[Message] | None:
+    def create_application(
+        self, protocol: WebRequest | RealtimeWebSocket, scope: Scope
+    ) -> asyncio.Queue[Message] | None:
         """Start the application of one connection; return the queue of what it receives."""
         if not isinstance(protocol, RealtimeWebSocket):
             queue: asyncio.Queue[Message] | None = super().create_application(protocol, scope)
@@ -128,7 +136,8 @@ class RealtimeServer(Server):
             extensions={FRAMES_EXTENSION: protocol.frames, "websocket.http.response": {}},
         )
         inbox: asyncio.Queue[Message] = asyncio.Queue()
-        task = asyncio.ensure_future(self.application(scope, protocol.receive, protocol.send))
+        receive = partial(protocol.receive, inbox)
+        task = asyncio.ensure_future(self.application(scope, receive, protocol.send))
         task.add_done_callback(partial(_on_ended, protocol))
         self.connections[protocol]["application_instance"] = task
         return inbox
@@ -181,7 +190,3 @@ def _on_ended(protocol: RealtimeWebSocket, task: asyncio.Task[None]) -> None:
     # A failure is logged and answered by Daphne's own check, once a second.
     if task.cancelled() or task.exception() is None:
         protocol.application_ended()
-
-
-def _ignore(_event: object) -> None:
-    """Twisted's log tells of peers that vanish, as errors."""

@@ -7,14 +7,14 @@ theirs; ours are spelled like Python.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
+from typing import Protocol
 
-from autobahn.twisted.websocket import ConnectionDeny
+from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from twisted.internet.tcp import Connection
 
 from realtime.conf import Options
 from realtime.servers.closing import CLOSE_TIMEOUT_S, fit_reason
@@ -27,6 +27,59 @@ _ABNORMAL = 1006
 _LOW_WATER_BYTES = 16_384
 
 
+class TcpTransport(Protocol):
+    """What we use of ``twisted.internet.tcp.Connection``, its own books included."""
+
+    socket: socket.socket
+    connected: int
+    producer: object | None
+    # What waits to be sent: a list of newer pieces, and an older one of which `offset` is sent.
+    dataBuffer: bytes  # noqa: N815
+    offset: int
+    _tempDataBuffer: list[bytes]  # noqa: N815
+    _tempDataLen: int  # noqa: N815
+
+    def write(self, data: bytes) -> None:
+        """Send when the event loop says that the socket takes bytes."""
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:  # noqa: N802
+        """Have a producer asked for more when nothing waits."""
+
+    def unregisterProducer(self) -> None:  # noqa: N802
+        """Ask nobody."""
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Stop reading."""
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Go on reading."""
+
+    def loseWriteConnection(self) -> None:  # noqa: N802
+        """Shut our half behind what waits."""
+
+    def abortConnection(self) -> None:  # noqa: N802
+        """Reset the connection, in a turn of its own."""
+
+
+class Handshake(Protocol):
+    """Autobahn's promise of an answer to a handshake, a Twisted ``Deferred``."""
+
+    def callback(self, result: tuple[str | None, dict[str, list[str]]]) -> None:
+        """Accept, with a subprotocol and headers."""
+
+
+class DaphneServer(Protocol):
+    """What a connection needs of the server."""
+
+    websocket_connect_timeout: float
+
+    def protocol_disconnected(self, protocol: object) -> None:
+        """Note the end of a connection."""
+
+    def log_action(self, protocol: str, action: str, details: dict[str, str | None]) -> None:
+        """Write the access log."""
+
+
 class DaphneFrames:
     """The ``FrameWriter`` of one connection.
 
@@ -36,7 +89,7 @@ class DaphneFrames:
 
     __slots__ = ("_callbacks", "_protocol", "_send", "_transport")
 
-    def __init__(self, protocol: "RealtimeWebSocket", transport: Connection) -> None:
+    def __init__(self, protocol: "RealtimeWebSocket", transport: TcpTransport) -> None:
         self._protocol = protocol
         self._transport = transport
         self._send = transport.socket.send
@@ -122,16 +175,18 @@ class DaphneFrames:
 class RealtimeWebSocket(WebSocketProtocol):
     """One WebSocket under our Daphne server."""
 
+    transport: TcpTransport
     frames: DaphneFrames
     options: Options
 
     def __init__(self) -> None:
         super().__init__()
-        self.server: Any = None
+        # Daphne's names; set once autobahn has read a valid handshake.
+        self.server: DaphneServer | None = None
         self.application_queue: asyncio.Queue[Message] | None = None
-        self.handshake_deferred: Any = None
+        self.handshake_deferred: Handshake | None = None
         self.path = b""
-        self.client_addr: list[Any] | None = None
+        self.client_addr: tuple[str, int] | None = None
         # Why nothing is read: bytes before the handshake's answer, unread messages, the engine.
         self._is_early = False
         self._is_full = False
@@ -145,11 +200,10 @@ class RealtimeWebSocket(WebSocketProtocol):
 
     # What the application does.
 
-    async def receive(self) -> Message:
+    async def receive(self, queue: asyncio.Queue[Message]) -> Message:
         """ASGI's receive; what is taken makes room for reading on."""
-        assert self.application_queue is not None
-        message = await self.application_queue.get()
-        if self._is_full and self.application_queue.empty():
+        message = await queue.get()
+        if self._is_full and queue.empty():
             self._is_full = False
             self._update_reading()
         return message
@@ -206,17 +260,15 @@ class RealtimeWebSocket(WebSocketProtocol):
         self.wasNotCleanReason = f"refused with {status}"
         self.sendData(_http_response(status, headers or [], body))
         self.dropConnection(abort=False)
-        self.server.protocol_disconnected(self)
+        if self.server is not None:
+            self.server.protocol_disconnected(self)
         self._log_action("rejected")
 
     # What Daphne's server calls.
 
     def check_timeouts(self) -> None:
         """Give up an application that answers no handshake; our own timers do the rest."""
-        if (
-            self.state == self.STATE_CONNECTING
-            and self.duration() > self.server.websocket_connect_timeout
-        ):
+        if self.server is not None and self.duration() > self.server.websocket_connect_timeout:
             self.refuse(503)
 
     def handle_exception(self, _exception: BaseException) -> None:
@@ -238,14 +290,15 @@ class RealtimeWebSocket(WebSocketProtocol):
         self.transport.unregisterProducer()
         self.frames = DaphneFrames(self, self.transport)
 
-    def onConnect(self, request: Any) -> Any:  # noqa: N802
+    def onConnect(self, request: ConnectionRequest) -> Handshake:  # noqa: N802
         """Autobahn read a valid handshake: start the application, which answers it."""
         subprotocols = request.headers.get("sec-websocket-protocol", "")
         if not subprotocols.isascii():
-            raise ConnectionDeny(ConnectionDeny.BAD_REQUEST, "Bad Sec-WebSocket-Protocol")
+            raise ConnectionDeny(400, "Bad Sec-WebSocket-Protocol")  # type: ignore[no-untyped-call]
         self.maxMessagePayloadSize = max_message_bytes(self.options, request.path)
         self.maxFramePayloadSize = self.maxMessagePayloadSize
-        return super().onConnect(request)
+        answer: Handshake = super().onConnect(request)
+        return answer
 
     def onOpen(self) -> None:  # noqa: N802
         """The handshake is answered."""
@@ -294,7 +347,7 @@ class RealtimeWebSocket(WebSocketProtocol):
         """Hand over a whole message."""
         if not self.failedByMe:
             self.onMessage(bytes(self.message_data), self.message_is_binary)
-        self.message_data = None
+        self.message_data = bytearray()
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N802, N803
         """Queue a message for the application, and stop reading when enough of them wait."""
@@ -309,7 +362,7 @@ class RealtimeWebSocket(WebSocketProtocol):
             self._is_full = True
             self._update_reading()
 
-    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: ARG002, N802
+    def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
         """Write what autobahn frames, on the same way as finished frames."""
         self.frames.push(data)
 
@@ -330,14 +383,13 @@ class RealtimeWebSocket(WebSocketProtocol):
         self.end(code, reason)
         self.transport.loseWriteConnection()
 
-    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: ARG002, N802, N803
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:  # noqa: N802, N803
         """The TCP connection is gone."""
         self._set_timer(0, None)
         self.frames.call_back()
-        if self.server is None:
-            # Autobahn itself refused the handshake.
-            return
-        self.server.protocol_disconnected(self)
+        if self.server is not None:
+            # Else autobahn itself refused the handshake, and nobody knows of it.
+            self.server.protocol_disconnected(self)
         self._tell(self._close_code(), self.remoteCloseReason or "")
         self._log_action("disconnected")
 
@@ -352,9 +404,10 @@ class RealtimeWebSocket(WebSocketProtocol):
         elif self._refusal is not None:
             raise ValueError(f"{kind!r} cannot follow websocket.http.response.start")
         elif kind == "websocket.accept":
+            accepted = (message.get("subprotocol"), _text_headers(message.get("headers") or []))
             answer, self.handshake_deferred = self.handshake_deferred, None
-            headers = _text_headers(message.get("headers") or [])
-            answer.callback((message.get("subprotocol"), headers))
+            if answer is not None:
+                answer.callback(accepted)
         elif kind == "websocket.close":
             self.refuse(403)
         elif kind == "websocket.http.response.start":
@@ -413,10 +466,11 @@ class RealtimeWebSocket(WebSocketProtocol):
             self._timer = asyncio.get_running_loop().call_later(seconds, callback)
 
     def _log_action(self, action: str) -> None:
+        if self.server is None:
+            return
         client = "{}:{}".format(*self.client_addr) if self.client_addr else None
-        self.server.log_action(
-            "websocket", action, {"path": self.path.decode("ascii"), "client": client}
-        )
+        details = {"path": self.path.decode("ascii"), "client": client}
+        self.server.log_action("websocket", action, details)
 
 
 class RealtimeWebSocketFactory(WebSocketFactory):
@@ -424,7 +478,7 @@ class RealtimeWebSocketFactory(WebSocketFactory):
 
     protocol = RealtimeWebSocket
 
-    def __init__(self, server: Any, options: Options) -> None:
+    def __init__(self, server: DaphneServer, options: Options) -> None:
         super().__init__(server, server="")
         self._options = options
         # Size limits and time-outs are each connection's own.
@@ -436,7 +490,7 @@ class RealtimeWebSocketFactory(WebSocketFactory):
             autoPingTimeout=0,
         )
 
-    def buildProtocol(self, addr: Any) -> RealtimeWebSocket:  # noqa: N802
+    def buildProtocol(self, addr: object) -> RealtimeWebSocket:  # noqa: N802
         """Return the protocol of one connection."""
         made: RealtimeWebSocket = super().buildProtocol(addr)
         made.options = self._options

@@ -24,5 +24,5 @@ def largest_message_bytes(options: Options) -> int:
 
 
 def needs_pings(options: Options, path: str) -> bool:
-    """Say whether the server pings on this path: not on Engine.IO's, which has its own heartbeat."""
+    """Say whether the server pings here: not on Engine.IO's path, which has its own heartbeat."""
     return not path.startswith(options.socketio_path)

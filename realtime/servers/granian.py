@@ -8,7 +8,6 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
@@ -26,7 +25,7 @@ _KEEP_ALIVE_PROBES = 3
 class RealtimeServer(Server):
     """Granian in the running event loop, on a socket that listens already."""
 
-    def __init__(self, application: Any, listener: socket.socket) -> None:
+    def __init__(self, application: AsgiApplication, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         super().__init__(
             application,
@@ -43,9 +42,8 @@ class RealtimeServer(Server):
 
     def _init_shared_socket(self) -> None:
         # Granian's own would take SO_REUSEPORT, and silently share a port that is in use.
-        self._sfd = self._listener.detach()
-        self._shd = SocketHolder(self._sfd, False, BACKLOG)
-        self._ssp = None
+        descriptor = self._listener.detach()
+        self._shd = SocketHolder(descriptor, False, BACKLOG)  # type: ignore[call-arg, assignment]
 
 
 def serve(
@@ -90,7 +88,7 @@ async def _serve(
 
     async def finish() -> None:
         for server in servers:
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
 
     life = ServerLife(application, drain_s=options.drain_s, finish=finish)
     life.handle_signals()

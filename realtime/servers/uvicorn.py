@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from uvicorn import Config, Server
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame
@@ -176,7 +177,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             self.read_paused = True
             self._update_reading()
 
-    async def receive(self) -> Any:
+    async def receive(self) -> ASGIReceiveEvent:
         """ASGI's receive; what is taken makes room for reading on."""
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
@@ -184,13 +185,16 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             self._update_reading()
         return message
 
-    async def send(self, message: Any) -> None:
+    async def send(self, message: ASGISendEvent) -> None:
         """ASGI's send; a close goes the same way as the extension's."""
         if message["type"] == "websocket.close" and self.is_open and not self.disconnected:
             code = message.get("code")
             self.end(1000 if code is None else code, message.get("reason") or "")
-        else:
-            await super().send(message)
+            return
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and self.close_sent:
+            # The answer is complete; Uvicorn would log that the application gave none.
+            self.handshake_complete = True
 
     def handle_close(self, event: Frame) -> None:
         """The peer closes, or answers our close; a peer that takes nothing is not waited for."""
@@ -214,10 +218,6 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
             self.schedule_ping()
             return
         self._fail(1011, "ping timeout")
-
-    def pause_writing(self) -> None:
-        """The buffer is not low."""
-        super().pause_writing()
 
     def resume_writing(self) -> None:
         """The buffer is low again."""

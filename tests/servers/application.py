@@ -24,6 +24,7 @@ class Socket:
         self.ended: int | None = None
         self.may_receive = asyncio.Event()
         self.may_receive.set()
+        self.patience = asyncio.timeout(None)
 
     async def say(self, text: str) -> None:
         await self.send({"type": "websocket.send", "text": text})
@@ -46,7 +47,8 @@ class Lifecycle:
             elif each.frames is not None:
                 each.frames.close(1012, "going away")
             else:
-                await each.send({"type": "websocket.close", "code": 1012})
+                # Granian closes only once nobody receives any more.
+                each.patience.reschedule(0)
 
     async def stop(self) -> None:
         print(f"stop {len(self._sockets)}", flush=True)  # noqa: T201
@@ -58,6 +60,7 @@ class CommandedApplication:
     def __init__(self) -> None:
         self.sockets: dict[str, Socket] = {}
         self.lifecycle = Lifecycle(self.sockets)
+        self.replies: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -91,17 +94,23 @@ class CommandedApplication:
         try:
             headers = [(b"x-served", b"yes")] if name == "headers" else []
             await send({"type": "websocket.accept", "headers": headers})
-            while True:
-                await socket.may_receive.wait()
-                message = await receive()
-                if message["type"] == "websocket.disconnect":
-                    socket.ended = message["code"]
-                    return
-                socket.received += 1
-                await self._handle(socket, message)
+            async with socket.patience:
+                await self._read(socket, receive)
+        except TimeoutError:
+            await send({"type": "websocket.close", "code": 1012, "reason": "going away"})
         finally:
             if self.sockets.get(name) is socket and name not in {"watched", "slow"}:
                 del self.sockets[name]
+
+    async def _read(self, socket: Socket, receive: Receive) -> None:
+        while True:
+            await socket.may_receive.wait()
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                socket.ended = message["code"]
+                return
+            socket.received += 1
+            await self._handle(socket, message)
 
     async def _handle(self, asker: Socket, message: Message) -> None:
         text = message.get("text")
@@ -138,8 +147,9 @@ class CommandedApplication:
                     "reason": command.get("reason", ""),
                 }
             )
-        # Nothing leaves, and nothing breaks, behind a close.
-        await self._do_send(target, target, {"size": 3, "kind": "text", "way": "frames"})
+        if target.frames is not None:
+            # Nothing leaves, and nothing breaks, behind a close.
+            target.frames.write(encode_frame("too late"))
 
     async def _do_abort(self, _asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
         assert target.frames is not None
@@ -157,7 +167,7 @@ class CommandedApplication:
 
         def tell() -> None:
             text = f"writable {frames.buffered_bytes()}"
-            asker.reply = loop.create_task(asker.say(text))  # type: ignore[attr-defined]
+            self.replies.append(loop.create_task(asker.say(text)))
 
         frames.on_writable(tell)
 

@@ -20,7 +20,7 @@ def main(server: str, given: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING)
     values = {name: float(value) for name, _, value in (each.partition("=") for each in given)}
     kinds = {name: type(getattr(Options(), name)) for name in values}
-    options = Options(**{name: kinds[name](value) for name, value in values.items()})  # type: ignore[arg-type]
+    options = Options(**{name: kinds[name](value) for name, value in values.items()})
     sockets = bind("127.0.0.1", 0)
     port = sockets[0].getsockname()[1]
 

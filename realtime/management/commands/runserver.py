@@ -2,6 +2,8 @@
 
 import ipaddress
 import os
+import socket
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,6 +16,7 @@ from realtime.conf import options as realtime_options
 from realtime.exceptions import UsageError
 from realtime.servers.daphne import RealtimeServer, use_uvloop
 from realtime.servers.listening import bind, raise_open_files
+from realtime.transports.base import AsgiApplication
 
 # Who presses Ctrl-C waits for the drain.
 _INTERRUPT_DRAIN_S = 1.0
@@ -26,7 +29,7 @@ class Command(DaphneCommand):
 
     server: RealtimeServer | None = None
 
-    def run(self, **options: Any) -> None:
+    def run(self, **options: object) -> None:
         """Refuse an open door, then run with or without the reloader."""
         if getattr(settings, "DEBUG_BY_DEFAULT", False) and not _is_loopback(self.addr):
             raise CommandError(
@@ -42,7 +45,7 @@ class Command(DaphneCommand):
             if self.server is not None:
                 self.server.life.end_from_thread(timeout_s=_RELOAD_END_S)
 
-    def inner_run(self, *args: Any, **options: Any) -> None:
+    def inner_run(self, *args: object, **options: object) -> None:
         """Take the address first: when it is in use, that is the one thing to say."""
         if not options.get("use_asgi", True):
             super().inner_run(*args, **options)
@@ -66,14 +69,14 @@ class Command(DaphneCommand):
 
     def _make_server(
         self,
-        sockets: list[Any],
+        sockets: list[socket.socket],
         *,
-        application: Any,
+        application: AsgiApplication,
         signal_handlers: bool,
-        action_logger: Any,
+        action_logger: Callable[[str, str, dict[str, Any]], None],
         http_timeout: int | None,
         root_path: str,
-        **_limits: Any,
+        **_limits: object,
     ) -> RealtimeServer:
         # Sizes and time-outs are the engine's options.
         self.server = RealtimeServer(

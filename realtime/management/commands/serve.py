@@ -2,7 +2,6 @@
 
 import importlib
 from argparse import ArgumentParser, ArgumentTypeError
-from typing import Any
 
 from daphne.management.commands.runserver import get_default_application
 from django.core.management.base import BaseCommand, CommandError
@@ -31,9 +30,10 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="a name or address")
         parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
 
-    def handle(self, *_arguments: Any, **given: Any) -> None:
+    def handle(self, *_arguments: object, **given: object) -> None:
         """Serve; every failure of the start is one line."""
-        name: str = given["server"]
+        name = str(given["server"])
+        host, port = str(given["host"]), int(str(given["port"]))
         try:
             server = importlib.import_module(f"realtime.servers.{name}")
         except ModuleNotFoundError as error:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         raise_open_files()
         application = get_default_application()
         try:
-            sockets = bind(given["host"], given["port"])
+            sockets = bind(host, port)
             where = describe(sockets)
 
             def ready() -> None:
