@@ -96,7 +96,7 @@ TEXTS: dict[str, Promise | str] = {
     "typing_some": _("{names} are typing"),
     "typing_many": _("Several people are typing"),
 }
-PLURALS: dict[str, Any] = {
+PLURALS: dict[str, str] = {
     "people": ngettext_lazy("{count} person", "{count} people"),
     "people_of": ngettext_lazy("{count} of {capacity}", "{count} of {capacity}"),
     "unread": ngettext_lazy("{count} new", "{count} new"),
@@ -134,6 +134,6 @@ def counted(key: str, count: int, **values: object) -> str:
     return str(PLURALS[key] % count).format(count=count, **values)
 
 
-def _forms(words: Any) -> dict[str, str]:
+def _forms(words: str) -> dict[str, str]:
     # A lazy plural without a number in it is chosen, and not filled, by "%".
     return {category: str(words % count) for category, count in SAMPLES.items()}

@@ -28,9 +28,11 @@ export function logRows(timeline, me) {
   let previous = null;
   /** @type {Message | null} */
   let above = null;
+  /** @type {string | undefined} */
+  let lastAt;
   for (const { entry, outgoing } of lines(timeline, me)) {
     if (entry.kind !== "message") {
-      rows.push({ ...entry, type: entry.kind });
+      rows.push(lineRow(entry));
       above = null;
       continue;
     }
@@ -43,7 +45,9 @@ export function logRows(timeline, me) {
     }
     const isGrouped = !gap && above !== null && belongTogether(above, message);
     rows.push({ type: "message", key, message, isGrouped, outgoing });
-    previous = message.at ? message : { ...message, at: previous?.at };
+    // A removed message has no time: the day goes on from the one before it.
+    previous = { ...message, at: message.at ?? lastAt };
+    lastAt = previous.at;
     above = message;
   }
   return unique(rows);
@@ -59,6 +63,11 @@ function* lines(timeline, me) {
     yield { entry: { kind: /** @type {const} */ ("message"), key, message }, outgoing };
   }
 }
+
+/** @param {import("./timeline.js").PresenceEntry | import("./timeline.js").NoteEntry} entry
+ * @returns {PresenceRow | NoteRow} */
+const lineRow = (entry) =>
+  entry.kind === "presence" ? { ...entry, type: "presence" } : { ...entry, type: "note" };
 
 /** @param {Message} previous @param {Message} message @param {Set<number>} lost
  * @returns {GapRow | null} */

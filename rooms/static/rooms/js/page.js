@@ -5,7 +5,8 @@
  * @property {{path: string, title: string, url: string}} namespace
  * @property {string | null} room  the room named in the address
  * @property {{id: string, name: string} | null} user  null for a guest
- * @property {{client: string, path: string}} socket  the official client's module, and where it connects
+ * @property {{client: string, path: string, transports: string[]}} socket  the official client's
+ *   module, where it connects, and how
  * @property {{login: string, signup: string}} urls
  * @property {string} icons  the SVG sprite
  * @property {number} textMax  code points in one message

@@ -31,7 +31,7 @@ export class Link extends EventTarget {
     // Events must not be sent twice, so nothing is buffered while away: `send` says no instead.
     const manager = new Manager(window.location.origin, {
       path: page.socket.path,
-      transports: ["websocket"],
+      transports: page.socket.transports,
       reconnection: false,
       timeout: CONNECT_MS,
       autoConnect: false,
