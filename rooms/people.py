@@ -1,0 +1,162 @@
+"""Who asks, and where they stand: the subjects of decisions, read from the database.
+
+Synchronous reads for the pool, one query for any number of persons and rooms. Decides nothing.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import CharField, Q, QuerySet, Value
+
+from rooms.models import Grant, Membership
+from rooms.policy_values import Access, Policy, Subject
+from rooms.policy_values import Grant as GrantValue
+from rooms.shapes import GUEST_PREFIX, Shape, person_shape
+
+PERMISSION = "rooms.moderate_room"
+# The access kinds that leave grants behind.
+_GRANTING = frozenset({Access.PASSWORD, Access.INVITATION})
+# The key of no room at all.
+NO_ROOM = 0
+_NOTHING = Value("", output_field=CharField())
+# Room, user, guest, role, grant, its password's version.
+_Row = tuple[int, object, str, str, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A signed-in user (``user_id``) or a guest (``guest_id``), as sockets show them.
+
+    ``key`` is the id that clients read: ``"7"`` or ``"guest:…"``.
+    """
+
+    key: str
+    name: str
+    user_id: str | None = None
+    guest_id: str | None = None
+    address: IPv4Address | IPv6Address | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The User that clients read."""
+        return person_shape(self.key, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """What an account may do everywhere. None of it, for a guest."""
+
+    is_active: bool = True
+    is_superuser: bool = False
+    may_moderate_rooms: bool = False
+    group_ids: frozenset[str] = frozenset()
+
+
+NO_POWERS = Powers()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one person stands in one room, and when (monotonic seconds) that was read.
+
+    ``powers`` are None as long as nothing has asked for them: most decisions never do.
+    """
+
+    role: str | None = None
+    grants: tuple[GrantValue, ...] = ()
+    powers: Powers | None = None
+    read_at: float = field(default_factory=time.monotonic)
+
+
+def subject_of(person: Person, standing: Standing) -> Subject:
+    """Give the value that ``decide`` takes."""
+    powers = standing.powers or NO_POWERS
+    return Subject(
+        user_id=person.user_id,
+        guest_id=person.guest_id,
+        group_ids=powers.group_ids,
+        address=person.address,
+        is_superuser=powers.is_superuser,
+        may_moderate_rooms=powers.may_moderate_rooms,
+        role=standing.role,
+        grants=standing.grants,
+    )
+
+
+def reads_groups(policy: Policy) -> bool:
+    """Say whether no decision about this room can be made without the person's groups."""
+    return Access.GROUPS in {policy.access, policy.namespace.access}
+
+
+def load_powers(user_id: str) -> Powers:
+    """Read an account's powers anew: three queries for most, none left over from its log-in."""
+    # A custom user model need not call its manager "objects".
+    users = get_user_model()._default_manager  # noqa: SLF001 - Django's documented name
+    user = users.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        return Powers(is_active=False)
+    groups = user.groups.values_list("pk", flat=True) if hasattr(user, "groups") else ()
+    return Powers(
+        is_superuser=bool(getattr(user, "is_superuser", False)),
+        may_moderate_rooms=bool(user.has_perm(PERMISSION)),
+        group_ids=frozenset(str(pk) for pk in groups),
+    )
+
+
+def load_standings(
+    rooms: Mapping[int, Policy], persons: Collection[Person], *, has_missing: bool = False
+) -> dict[tuple[int, str], Standing]:
+    """Read roles and grants of these persons in these rooms, by room and person's key.
+
+    At most one query, and none where there can be nothing to find: guests have no roles, and
+    grants come of passwords and invitations alone. Hidden rooms, and with ``has_missing`` those
+    that are not there, are asked about in full, so that no answer's time tells them apart. A pair
+    that is missing is a stranger's.
+    """
+    room_ids = [*rooms, NO_ROOM] if has_missing else [*rooms]
+    user_ids = {person.user_id for person in persons if person.user_id is not None}
+    guest_ids = {person.guest_id for person in persons if person.guest_id is not None}
+    granting = [pk for pk in room_ids if pk == NO_ROOM or _may_grant(rooms[pk])]
+    parts: list[QuerySet[Any, _Row]] = []
+    if user_ids:
+        parts.append(_roles(room_ids, user_ids))
+    if granting:
+        parts.append(_grants(granting, user_ids, guest_ids))
+    if not parts:
+        return {}
+    found: dict[tuple[int, str], Standing] = {}
+    for room_id, user_id, guest_id, role, grant_id, version in parts[0].union(*parts[1:], all=True):
+        key = (room_id, str(user_id) if user_id is not None else f"{GUEST_PREFIX}{guest_id}")
+        before = found.get(key, Standing())
+        if not grant_id:
+            found[key] = Standing(role, before.grants)
+        else:
+            grant = GrantValue(id=str(grant_id), password_version=version or None)
+            found[key] = Standing(before.role, (*before.grants, grant))
+    return found
+
+
+def _may_grant(policy: Policy) -> bool:
+    return policy.access in _GRANTING or not policy.is_listed
+
+
+def _roles(rooms: Collection[int], user_ids: set[str]) -> "QuerySet[Any, _Row]":
+    return (
+        Membership.objects.filter(room_id__in=rooms, user_id__in=user_ids)
+        .order_by()
+        .values_list("room_id", "user_id", _NOTHING, "role", Value(0), _NOTHING)
+    )
+
+
+def _grants(
+    rooms: Collection[int], user_ids: set[str], guest_ids: set[str]
+) -> "QuerySet[Any, _Row]":
+    return (
+        Grant.objects.filter(Q(user_id__in=user_ids) | Q(guest_id__in=guest_ids), room_id__in=rooms)
+        .order_by()
+        .values_list("room_id", "user_id", "guest_id", _NOTHING, "pk", "password_version")
+    )

@@ -1,0 +1,148 @@
+"""Keeping what was decided: one row for each denial, equal ones within a minute counted in it.
+
+Synchronous writes for the pool, many records in a fixed number of statements, inside the
+transaction of whoever decided, so that the ``ref`` that a client is told can be found at once.
+Source: DESIGN section 7, ``DecisionRecord``.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+
+from django.db.models import F
+
+from rooms.models import DecisionRecord
+from rooms.models.records import RecordKind, new_ref
+from rooms.people import Person
+from rooms.policy_values import Decision
+
+SAME_WITHIN_S = 60
+PRUNE_LIMIT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A decision against somebody, as it is kept; ``room`` is the name as it was typed."""
+
+    kind: RecordKind
+    namespace: str
+    room: str
+    person: Person
+    decision: Decision
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes two denials equal."""
+        decision, person = self.decision, self.person
+        return (self.kind, self.namespace, self.room, person.key, decision.code, decision.rule)
+
+
+class RecentDenials:
+    """The refs that this process gave within the last minute; bounded, the oldest forgotten."""
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._refs: OrderedDict[tuple[str, ...], tuple[str, float]] = OrderedDict()
+        # Batches of joins and of messages are written by different threads.
+        self._lock = Lock()
+
+    def find(self, key: tuple[str, ...]) -> str | None:
+        """Give the ref of an equal denial that began less than a minute ago."""
+        with self._lock:
+            ref, began_at = self._refs.get(key, (None, 0.0))
+        return ref if time.monotonic() - began_at < SAME_WITHIN_S else None
+
+    def add(self, key: tuple[str, ...], ref: str) -> None:
+        """Remember the ref of a denial that begins now."""
+        with self._lock:
+            self._refs[key] = (ref, time.monotonic())
+            self._refs.move_to_end(key)
+            while len(self._refs) > self._most:
+                self._refs.popitem(last=False)
+
+
+recent = RecentDenials()
+
+
+def record_denials(denials: Sequence[Denial], now: datetime) -> list[str]:
+    """Keep each denial, in a row of its own or counted in that of an equal one; give their refs.
+
+    One statement for a denial that this process saw a moment ago, two for others.
+    """
+    counts: dict[tuple[str, ...], int] = {}
+    firsts: dict[tuple[str, ...], Denial] = {}
+    for denial in denials:
+        counts[denial.key] = counts.get(denial.key, 0) + 1
+        firsts.setdefault(denial.key, denial)
+    refs = {key: ref for key in firsts if (ref := recent.find(key)) is not None}
+    refs = {key: ref for key, ref in refs.items() if _count_in(ref, counts[key], now)}
+    unseen = [denial for key, denial in firsts.items() if key not in refs]
+    for key, ref in _find_elsewhere(unseen, now).items():
+        if _count_in(ref, counts[key], now):
+            refs[key] = ref
+    fresh = [key for key in firsts if key not in refs]
+    for key in fresh:
+        refs[key] = new_ref()
+    DecisionRecord.objects.bulk_create(
+        [_row(firsts[key], refs[key], counts[key], now) for key in fresh]
+    )
+    for key in fresh:
+        recent.add(key, refs[key])
+    return [refs[denial.key] for denial in denials]
+
+
+def prune_records(now: datetime, days: int) -> int:
+    """Delete the oldest records of more than ``days``, a thousand at most; say how many."""
+    if not days:
+        return 0
+    oldest = DecisionRecord.objects.filter(created_at__lt=now - timedelta(days=days))
+    doomed = list(oldest.order_by("created_at").values_list("pk", flat=True)[:PRUNE_LIMIT])
+    return DecisionRecord.objects.filter(pk__in=doomed).delete()[0] if doomed else 0
+
+
+def _count_in(ref: str, count: int, now: datetime) -> bool:
+    """Count further denials in an earlier row; false if the row is gone."""
+    rows = DecisionRecord.objects.filter(ref=ref)
+    return bool(rows.update(count=F("count") + count, last_at=now))
+
+
+def _find_elsewhere(denials: Sequence[Denial], now: datetime) -> dict[tuple[str, ...], str]:
+    """Find rows of equal denials within the minute that another process has begun."""
+    if not denials:
+        return {}
+    rows = DecisionRecord.objects.filter(
+        person_key__in={denial.person.key for denial in denials},
+        created_at__gt=now - timedelta(seconds=SAME_WITHIN_S),
+    )
+    found: dict[tuple[str, ...], str] = {
+        (row.kind, row.namespace, row.room, row.person_key, row.code, row.rule): row.ref
+        for row in rows
+    }
+    return {denial.key: found[denial.key] for denial in denials if denial.key in found}
+
+
+def _row(denial: Denial, ref: str, count: int, now: datetime) -> DecisionRecord:
+    person, decision = denial.person, denial.decision
+    return DecisionRecord(
+        kind=denial.kind,
+        namespace=denial.namespace,
+        room=denial.room,
+        user_id=person.user_id,
+        person_key=person.key,
+        name=person.name,
+        address=str(person.address) if person.address is not None else None,
+        code=decision.code,
+        message=decision.reason,
+        rule=decision.rule,
+        steps=[
+            {"check": step.check, "outcome": step.outcome, "rule": step.rule}
+            for step in decision.steps
+        ],
+        ref=ref,
+        count=count,
+        created_at=now,
+        last_at=now,
+    )
