@@ -140,8 +140,8 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/"
+LOGIN_URL = "rooms:login"
+LOGIN_REDIRECT_URL = "rooms:home"
 
 LANGUAGE_CODE = "en"
 # What is translated whole: a page half in another language helps nobody.
