@@ -148,8 +148,9 @@ class ChannelLayerAdapter:
 
     def remove(self, namespace: str, member: Member) -> frozenset[str]:
         """Forget a socket; return the rooms that it was in."""
+        entered = self._local.entered(member)
         rooms = self._local.remove(namespace, member)
-        for room in rooms:
+        for room in entered:
             self._release_room(namespace, room)
         if not self._local.has_namespace(namespace):
             self._unwant(namespace_group(namespace))

@@ -84,7 +84,7 @@ class MemoryAdapter:
         """Forget a socket; return the rooms that it was in."""
         socket_id = member.socket_id
         rooms = self.rooms(namespace, member)
-        for room in tuple(self._rooms_of.get(socket_id, ())):
+        for room in self.entered(member):
             self.leave(namespace, room, member)
         self._rooms_of.pop(socket_id, None)
         _discard(self._sockets, namespace, socket_id)
@@ -149,6 +149,10 @@ class MemoryAdapter:
             for room in self._rooms_of.get(socket_id, ())
             if socket_id not in self._rooms[namespace, room].holds
         )
+
+    def entered(self, member: Member) -> frozenset[str]:
+        """Return the rooms that a socket is in or is joining."""
+        return frozenset(self._rooms_of.get(member.socket_id, ()))
 
     def has_room(self, namespace: str, room: str) -> bool:
         """Say whether any socket of this process is in a room."""

@@ -12,6 +12,7 @@ from realtime.transports.outbox import SEND_FAILURES, Outbox
 
 # How long a client may take to read what stands before its close frame.
 CLOSE_TIMEOUT_S = 5.0
+REFUSE_TIMEOUT_S = 1.0
 BINARY_NOT_SPOKEN = 1003
 TOO_BIG = 1009
 _REPLACED_UNDER_STOCK_DAPHNE = {1003: 4003, 1009: 4009, 1012: 4012}
@@ -80,6 +81,13 @@ class WebSocketTransport:
         start = {"type": "websocket.http.response.start", "status": status}
         await self._send({**start, "headers": list(headers)})
         await self._send({"type": "websocket.http.response.body", "body": body})
+        # Uvicorn calls the handshake incomplete if we return before the connection is down.
+        try:
+            async with asyncio.timeout(REFUSE_TIMEOUT_S):
+                await self._receive()
+        except TimeoutError:
+            return
+        await asyncio.sleep(0)
 
     async def receive(self) -> str | bytes:
         """Return the next message; raises ``SessionClosed`` at the end, with the close code."""

@@ -1,0 +1,68 @@
+"""The official client's own builds, served beside the door that they connect to.
+
+They come from the npm package ``socket.io-client`` and are never copied: ``CLIENT_FILES`` names
+the folder, by default ``node_modules/socket.io-client/dist`` of the project.
+"""
+
+import asyncio
+import gzip
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+
+from realtime.conf import options
+
+_SCRIPT = "application/javascript; charset=utf-8"
+_JSON = "application/json; charset=utf-8"
+_BUILDS = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
+NAMES = {name: _SCRIPT for name in _BUILDS} | {f"{name}.map": _JSON for name in _BUILDS}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFile:
+    """One file: ``etag`` stands for its content, whichever encoding that is sent in."""
+
+    content_type: str
+    body: bytes
+    gzipped: bytes
+    etag: str
+
+
+async def find_client_file(name: str) -> ClientFile | None:
+    """Return the file of that name, or None where there is none to serve."""
+    if name not in NAMES or not options().serve_client:
+        return None
+    path = client_folder() / name
+    return await asyncio.to_thread(_load, path, NAMES[name])
+
+
+def client_folder() -> Path:
+    """Return the folder of the client's builds."""
+    configured = options().client_files
+    if configured:
+        return Path(configured)
+    base = getattr(settings, "BASE_DIR", None)
+    return Path(base or Path.cwd()) / "node_modules" / "socket.io-client" / "dist"
+
+
+def _load(path: Path, content_type: str) -> ClientFile | None:
+    try:
+        changed_ns = path.stat().st_mtime_ns
+        return _read(path, content_type, changed_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=len(NAMES) * 2)
+def _read(path: Path, content_type: str, changed_ns: int) -> ClientFile:
+    del changed_ns  # a part of the key: a new package is read anew
+    body = path.read_bytes()
+    return ClientFile(
+        content_type=content_type,
+        body=body,
+        gzipped=gzip.compress(body, mtime=0),
+        etag=f'W/"{sha256(body).hexdigest()[:32]}"',
+    )

@@ -1,0 +1,87 @@
+"""What the sockets of one connection share, and how many sessions somebody may hold."""
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from realtime.conf import Options
+from realtime.exceptions import Refused
+from realtime.namespaces.addresses import Client
+from realtime.namespaces.authenticators import SHARED
+from realtime.transports.base import Scope
+
+_BINDING_BYTES = 16
+
+
+@dataclass(eq=False, slots=True)
+class ClientSession:
+    """One Engine.IO session or plain WebSocket, whoever its sockets speak for.
+
+    ``door`` is ``socket.io`` or ``plain``. ``scope`` is the opening request's, with only those
+    cookies that count; each socket gets a copy.
+    """
+
+    scope: Scope
+    client: Client
+    door: str
+    transport_name: str = "websocket"
+    users: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Give the authenticators a place for what the session's sockets share."""
+        self.scope[SHARED] = {"binding": secrets.token_urlsafe(_BINDING_BYTES)}
+
+    def socket_scope(self, url_route: dict[str, Any]) -> Scope:
+        """Return the scope of one socket."""
+        return {**self.scope, "url_route": url_route}
+
+
+class SessionCounts:
+    """How many sessions each address and each user holds on this process."""
+
+    def __init__(self, options: Options) -> None:
+        self._most_per_address = options.max_sessions_per_address
+        self._most_per_user = options.max_sessions_per_user
+        self._by_address: Counter[str] = Counter()
+        self._by_user: Counter[str] = Counter()
+
+    def open(self, session: ClientSession) -> bool:
+        """Count a session; say False, counting nothing, when its address has too many.
+
+        Who comes through a proxy that we cannot see behind shares its address with everybody
+        there, so that no limit is set on it.
+        """
+        address = session.client.address
+        if address is None or session.client.is_proxied_blindly:
+            return True
+        if self._most_per_address and self._by_address[address] >= self._most_per_address:
+            return False
+        self._by_address[address] += 1
+        return True
+
+    def sign_in(self, session: ClientSession, user_id: str) -> None:
+        """Count a session for a user, once; raises ``Refused`` when the user has too many."""
+        if user_id in session.users:
+            return
+        if self._most_per_user and self._by_user[user_id] >= self._most_per_user:
+            raise Refused("rate_limited", _("You have too many connections open."))
+        self._by_user[user_id] += 1
+        session.users.add(user_id)
+
+    def close(self, session: ClientSession) -> None:
+        """Stop counting a session that ``open`` counted."""
+        address = session.client.address
+        if address is not None and not session.client.is_proxied_blindly:
+            _take_away(self._by_address, address)
+        for user_id in session.users:
+            _take_away(self._by_user, user_id)
+        session.users.clear()
+
+
+def _take_away(counts: Counter[str], key: str) -> None:
+    counts[key] -= 1
+    if counts[key] <= 0:
+        del counts[key]

@@ -1,0 +1,183 @@
+"""One Socket.IO connection: a session, and its sockets by namespace.
+
+Reads socket packets and knows what a breach of the protocol ends.
+Source: Socket.IO protocol v5, "Exchange protocol".
+"""
+
+import asyncio
+from typing import Protocol
+
+from django.utils.translation import gettext as _
+
+from realtime.exceptions import Refused
+from realtime.namespaces.client_session import ClientSession
+from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Process
+from realtime.namespaces.socket import EndReason, Socket, SocketState
+from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
+from realtime.protocol.wire_message import WireMessage
+from realtime.protocol.wires import SOCKET_IO_WIRE
+
+# Where the server ends a socket that may come back, only the transport closes: after a DISCONNECT
+# stock clients do not reconnect.
+_MAY_COME_BACK = frozenset(
+    {EndReason.GOING_AWAY.value, EndReason.OUTBOX.value, EndReason.RATE_LIMITED.value}
+)
+
+
+class EngineSession(Protocol):
+    """What a connection needs of the session below it."""
+
+    reason: str | None
+
+    def send(self, message: WireMessage, volatile: bool = False) -> bool:
+        """Hand a message over without waiting."""
+
+    async def send_patiently(self, message: WireMessage) -> None:
+        """Hand a message over, waiting while the client does not keep up."""
+
+    def close(self, reason: str, *, keep: bool = True) -> None:
+        """End the session."""
+
+
+class Connection:
+    """The sockets of one session. It is the session's handler and the sockets' link."""
+
+    def __init__(self, process: Process, session: ClientSession, engine: EngineSession) -> None:
+        options = process.options
+        self.wire = SOCKET_IO_WIRE
+        self.session = session
+        self.send = engine.send
+        self.send_patiently = engine.send_patiently
+        self._process = process
+        self._engine = engine
+        self._sockets: dict[str, Socket] = {}
+        self._decoder = SocketPacketDecoder(
+            max_attachments=options.max_attachments, max_depth=options.max_json_depth
+        )
+        self._room: asyncio.Future[None] | None = None
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(options.connect_timeout_s, self._time_out)
+        process.connections.add(self)
+
+    # As the session's handler.
+
+    def receive(self, message: str | bytes) -> None:
+        """Take one message; raises ``ProtocolError`` when it ends the session."""
+        packet = self._decoder.feed(message)
+        if packet is None or self._engine.reason is not None:
+            return
+        if packet.type is SocketType.CONNECT:
+            self._connect(packet)
+            return
+        socket = self._sockets.get(packet.namespace)
+        if socket is None or packet.type is SocketType.CONNECT_ERROR:
+            # Also while its admission is still under way: it is not joined yet.
+            self._engine.close("forced close")
+            return
+        self._pass_on(socket, packet, len(message))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether every socket's inbox has room."""
+        return all(socket.is_ready for socket in self._sockets.values())
+
+    async def ready(self) -> None:
+        """Wait until every socket's inbox has room, or the session has ended."""
+        while not self.is_ready and self._engine.reason is None:
+            if self._room is None:
+                self._room = asyncio.get_running_loop().create_future()
+            await self._room
+            self._room = None
+
+    def closed(self, reason: str) -> None:
+        """The session is over: so are its sockets."""
+        self._deadline.cancel()
+        self._process.connections.discard(self)
+        self._process.close_session(self.session)
+        for socket in tuple(self._sockets.values()):
+            socket.closed(reason)
+        self._sockets.clear()
+        self.taken()
+
+    # As the sockets' link.
+
+    def accepted(self, socket: Socket) -> None:
+        """Tell the client that the socket is in."""
+        self._deadline.cancel()
+        self.send(self.wire.connected(socket.namespace, socket.socket_id))
+
+    def refused(self, socket: Socket, refused: Refused) -> None:
+        """Tell the client that the socket may not come in; it may ask again."""
+        if self._sockets.get(socket.namespace) is socket:
+            del self._sockets[socket.namespace]
+        self._refuse(socket.namespace, refused)
+
+    def ended(self, socket: Socket, reason: str) -> None:
+        """Tell the client that the server ends a socket, or the whole session with it."""
+        if reason in _MAY_COME_BACK:
+            self._engine.close("forced close", keep=reason == EndReason.GOING_AWAY.value)
+            return
+        if self._sockets.get(socket.namespace) is socket:
+            del self._sockets[socket.namespace]
+        self.send(self.wire.disconnected(socket.namespace, reason))
+
+    def taken(self) -> None:
+        """A socket's inbox has room again."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def overflow(self) -> None:
+        """Too much waits for the client."""
+        self._engine.close("forced close", keep=False)
+
+    def go_away(self) -> None:
+        """Close so that the client comes back, to another process."""
+        self._engine.close("server shutting down")
+
+    # Packets.
+
+    def _connect(self, packet: SocketPacket) -> None:
+        namespace = packet.namespace
+        if namespace in self._sockets:
+            self._engine.close("forced close")
+            return
+        most = self._process.options.max_namespaces
+        if most and len(self._sockets) >= most:
+            self._refuse(namespace, Refused("rate_limited", _("Too many namespaces.")))
+            return
+        route = self._process.routing.match(namespace)
+        if route is None:
+            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None))
+            return
+        socket = self._process.make_socket(route, self)
+        self._sockets[namespace] = socket
+        socket.start(packet.data or {})
+
+    def _refuse(self, namespace: str, refused: Refused) -> None:
+        if refused.code == UNKNOWN_NAMESPACE:
+            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None))
+            return
+        data = {"code": refused.code, **refused.data}
+        self.send(self.wire.refused(namespace, str(refused.message), data))
+
+    def _pass_on(self, socket: Socket, packet: SocketPacket, size: int) -> None:
+        if socket.state is SocketState.CONNECTING:
+            self._engine.close("forced close")
+            return
+        match packet.type:
+            case SocketType.EVENT if packet.data is not None:
+                socket.receive_event(packet.data[0], packet.data[1:], packet.ack_id, size)
+            case SocketType.ACK if packet.ack_id is not None and packet.data is not None:
+                socket.receive_ack(packet.ack_id, packet.data)
+            case SocketType.DISCONNECT:
+                del self._sockets[packet.namespace]
+                socket.closed("client namespace disconnect")
+                self.taken()
+            case _:
+                # An event without content, or an answer to nothing: harmless.
+                pass
+
+    def _time_out(self) -> None:
+        if not self._sockets:
+            self._engine.close("forced close")
+

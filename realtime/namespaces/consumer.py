@@ -1,0 +1,223 @@
+"""What applications write: a consumer per namespace, an instance per socket."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asgiref.sync import SyncToAsync
+from channels.consumer import AsyncConsumer
+from django.utils.translation import gettext as _
+
+from realtime.adapters.base import Numbered
+from realtime.conf import Limits, Options
+from realtime.exceptions import Refused, UsageError
+from realtime.namespaces.broadcast import SocketOperator
+from realtime.namespaces.events import CATCH_ALL, EventHandler, collect_handlers
+from realtime.namespaces.identity import Identity
+from realtime.transports.base import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from realtime.namespaces.socket import Socket
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessInfo:
+    """The process that serves; ``is_only`` says that no other can share its sockets."""
+
+    id: str
+    is_only: bool
+
+
+class NamespaceConsumer(AsyncConsumer):  # type: ignore[misc]
+    """A namespace: subclass it, mount it with ``path("name", Yours.as_asgi())``.
+
+    One instance serves one socket, whichever door that came through. Events of a socket are
+    handled in order, sockets side by side; a failing handler hurts nobody else.
+    """
+
+    emits: ClassVar[Mapping[str, Any]] = {}
+    limits: ClassVar[Limits | None] = None
+    handlers: ClassVar[Mapping[str, EventHandler]] = {}
+
+    scope: Scope
+    identity: Identity
+    auth: dict[str, Any]
+    data: dict[str, Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Make the registry of handlers; a wrong declaration fails at import."""
+        super().__init_subclass__(**kwargs)
+        cls.handlers = collect_handlers(cls)
+
+    def __init__(self, **initkwargs: Any) -> None:
+        for name, value in initkwargs.items():
+            setattr(self, name, value)
+        self.data = {}
+        self.auth = {}
+        self._socket: Socket | None = None
+
+    # Hooks.
+
+    @classmethod
+    async def admits(cls, namespace: str, kwargs: dict[str, Any]) -> bool:
+        """Say whether there is such a namespace; asked before anything else of each socket."""
+        del namespace, kwargs
+        return True
+
+    @classmethod
+    async def started(cls, process: ProcessInfo) -> None:
+        """Run once when a process begins to serve."""
+
+    @classmethod
+    async def stopped(cls, process: ProcessInfo) -> None:
+        """Run once when a process has served its last socket."""
+
+    @classmethod
+    async def read_numbered(
+        cls, namespace: str, room: str, epoch: str, after: int, upto: int
+    ) -> list[Numbered]:
+        """Read numbered events that got lost between processes: ``after < offset <= upto``."""
+        del namespace, room, epoch, after, upto
+        return []
+
+    async def connect(self, auth: dict[str, Any]) -> None:
+        """Take a socket in, or raise ``Refused(code, message)``.
+
+        What is emitted here leaves right behind the client's CONNECT.
+        """
+
+    async def disconnected(self, reason: str) -> None:
+        """Clean up after an accepted socket; ``rooms`` still says where it was."""
+
+    # State.
+
+    @property
+    def socket(self) -> "Socket":
+        """The engine's side of this socket."""
+        if self._socket is None:
+            raise UsageError("this consumer serves no socket yet")
+        return self._socket
+
+    @property
+    def socket_id(self) -> str:
+        """The public id of this socket, which Socket.IO clients know as ``id``."""
+        return self.socket.socket_id
+
+    @property
+    def namespace(self) -> str:
+        """The namespace's path, such as ``/games``."""
+        return self.socket.namespace
+
+    @property
+    def process_id(self) -> str:
+        """The id of the process that serves this socket."""
+        return self.socket.process.id
+
+    @property
+    def options(self) -> Options:
+        """The options in force for this class."""
+        return self.socket.options
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        """The rooms that this socket is in; after its end, those that it was in."""
+        socket = self.socket
+        return socket.left_rooms or socket.process.adapter.rooms(socket.namespace, socket)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the client can still be reached."""
+        return self.socket.reason is None
+
+    # Doing.
+
+    async def emit(self, event: str, *args: Any, volatile: bool = False) -> None:
+        """Send an event to this client; waits while the client does not keep up."""
+        await self.socket.emit(event, args, volatile=volatile)
+
+    async def call(self, event: str, *args: Any, timeout_s: float | None = None) -> Any:
+        """Send an event and return the client's answer: a value, or a tuple of several.
+
+        Raises ``AckTimeout`` after ``timeout_s`` (default: ``ACK_TIMEOUT_S``).
+        """
+        limit_s = self.options.ack_timeout_s if timeout_s is None else timeout_s
+        return await self.socket.call(event, args, limit_s)
+
+    def to(self, *rooms: str | Iterable[str]) -> SocketOperator:
+        """Select everyone in these rooms but this socket."""
+        return self.broadcast.to(*rooms)
+
+    def in_(self, *rooms: str | Iterable[str]) -> SocketOperator:
+        """Select everyone in these rooms, this socket included."""
+        return SocketOperator(self.namespace).in_(*rooms)
+
+    def except_(self, *names: str | Iterable[str]) -> SocketOperator:
+        """Select the namespace but this socket and these rooms or sockets."""
+        return self.broadcast.except_(*names)
+
+    @property
+    def broadcast(self) -> SocketOperator:
+        """Select everyone in the namespace but this socket."""
+        return SocketOperator(self.namespace).except_(self.socket_id)
+
+    async def join(self, room: str, *, hold: bool = False) -> None:
+        """Put this socket into a room; joining again is a no-op.
+
+        With ``hold`` nothing of the room reaches it until ``release``.
+        """
+        socket = self.socket
+        await socket.process.adapter.join(socket.namespace, room, socket, hold=hold)
+
+    def release(self, room: str, *, after: int | None = None) -> None:
+        """Let held events flow; numbered ones up to ``after`` are left out, now and later."""
+        socket = self.socket
+        socket.process.adapter.release(socket.namespace, room, socket, after)
+
+    async def leave(self, room: str) -> None:
+        """Take this socket out of a room; leaving twice is a no-op."""
+        socket = self.socket
+        socket.process.adapter.leave(socket.namespace, room, socket)
+
+    def local_members(self, room: str) -> list["NamespaceConsumer"]:
+        """Return the consumers of this process whose sockets are in a room."""
+        socket = self.socket
+        members = socket.process.adapter.members(socket.namespace, room)
+        return [member.consumer for member in members if hasattr(member, "consumer")]
+
+    async def disconnect(self, reason: str = "disconnected") -> None:
+        """End this socket; the client is told ``reason`` and does not come back by itself."""
+        self.socket.end(reason)
+
+    # What the engine calls.
+
+    def bind(self, socket: "Socket") -> None:
+        """Give the consumer its socket; once."""
+        self._socket = socket
+
+    async def dispatch_event(self, name: Any, args: list[Any]) -> Any:
+        """Find, decode and run; return what the handler does. Raises ``Refused`` and its errors."""
+        handler = self.handlers.get(name) if isinstance(name, str) else None
+        values: list[Any]
+        if handler is not None:
+            values = handler.decode(args)
+        else:
+            handler = self.handlers.get(CATCH_ALL)
+            if handler is None or not isinstance(name, str):
+                raise Refused(
+                    "unknown_event",
+                    _("There is no event “%(event)s” here.") % {"event": str(name)[:64]},
+                )
+            values = [name, *handler.decode(args)]
+        if handler.is_join:
+            self.socket.take_join_token()
+        method = getattr(self, handler.attribute)
+        if handler.is_async:
+            return await method(*values)
+        return await SyncToAsync(method, thread_sensitive=True)(*values)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one plain WebSocket; mounted in a routing table, or in Channels' own router."""
+        # The plain door stands above this class: it is the one that makes sockets for it.
+        from realtime.namespaces.plain import serve_consumer  # noqa: PLC0415
+
+        await serve_consumer(self, scope, receive, send)

@@ -1,0 +1,157 @@
+"""Declaring event handlers, and decoding what clients send into their annotated types.
+
+The registry is made when a consumer class is: nothing that a client sends is ever looked up as an
+attribute.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from realtime.exceptions import Refused, UsageError
+from realtime.protocol.socket_packets import RESERVED_EVENTS
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+CATCH_ALL = "*"
+MAX_NAME = 128
+_MARK = "_realtime_event"
+_ANYTHING = (Any, inspect.Parameter.empty, object)
+
+
+@dataclass(frozen=True, slots=True)
+class EventMark:
+    """What ``@event`` notes on a method."""
+
+    name: str
+    is_join: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventHandler:
+    """One handler of a consumer class: how to call it, and what it takes.
+
+    ``types`` are those of the positional arguments after ``self`` (and after the name, for a
+    catch-all); ``rest`` is that of ``*args``, or None where the handler takes no more.
+    """
+
+    name: str
+    attribute: str
+    is_async: bool
+    is_join: bool
+    types: tuple[Any, ...]
+    required: int
+    rest: Any
+
+    def decode(self, args: Sequence[Any]) -> list[Any]:
+        """Return the arguments as annotated; raises ``Refused("bad_request")`` with ``field``.
+
+        ``field`` is the path of what is wrong, such as ``args[0].text``. Arguments that the
+        handler does not take are ignored, as JavaScript listeners do.
+        """
+        if len(args) < self.required:
+            raise Refused(
+                "bad_request",
+                _("“%(event)s” needs %(count)d argument(s).")
+                % {"event": self.name, "count": self.required},
+                field=f"args[{len(args)}]",
+            )
+        wanted = self.types[: len(args)]
+        decoded = [_decode(arg, kind, at) for at, (arg, kind) in enumerate(zip(args, wanted))]  # noqa: B905
+        if self.rest is not None:
+            for at in range(len(wanted), len(args)):
+                decoded.append(_decode(args[at], self.rest, at))
+        return decoded
+
+
+def event(name: str, *, is_join: bool = False) -> Callable[[Handler], Handler]:
+    """Make a method the handler of an event; ``"*"`` takes every event that has no other.
+
+    The method may be ``async def``, or ``def``: that runs in the bounded database pool. Its
+    annotations decode and check the arguments. What it returns is the ack: one value, a tuple for
+    several, None for an empty ack. ``is_join`` counts it against the rate of joins.
+    """
+    if name in RESERVED_EVENTS:
+        raise UsageError(f"{name!r} is a reserved event name")
+    if not 0 < len(name) <= MAX_NAME:
+        raise UsageError(f"an event's name has 1 to {MAX_NAME} characters")
+
+    def mark(method: Handler) -> Handler:
+        setattr(method, _MARK, EventMark(name, is_join))
+        return method
+
+    return mark
+
+
+def collect_handlers(consumer_class: type) -> Mapping[str, EventHandler]:
+    """Return a class's handlers by event name; a subclass's win over its bases'."""
+    handlers: dict[str, EventHandler] = {}
+    for base in reversed(consumer_class.__mro__):
+        own: set[str] = set()
+        for attribute, value in vars(base).items():
+            mark = getattr(value, _MARK, None)
+            if not isinstance(mark, EventMark):
+                continue
+            if mark.name in own:
+                raise UsageError(f"{base.__qualname__} handles {mark.name!r} twice")
+            own.add(mark.name)
+            handlers[mark.name] = _describe(mark, attribute, value)
+    return handlers
+
+
+def _describe(mark: EventMark, attribute: str, method: Callable[..., Any]) -> EventHandler:
+    hints = typing.get_type_hints(method)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    if mark.name == CATCH_ALL:
+        if not parameters:
+            raise UsageError(f"{attribute} takes the event's name as its first argument")
+        parameters = parameters[1:]
+    types: list[Any] = []
+    required = 0
+    rest = None
+    for parameter in parameters:
+        kind = hints.get(parameter.name, Any)
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            rest = kind
+        elif parameter.kind in {
+            inspect.Parameter.POSITIONAL_ONLY,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        }:
+            types.append(kind)
+            required += parameter.default is inspect.Parameter.empty
+    return EventHandler(
+        name=mark.name,
+        attribute=attribute,
+        is_async=inspect.iscoroutinefunction(method),
+        is_join=mark.is_join,
+        types=tuple(types),
+        required=required,
+        rest=rest,
+    )
+
+
+def _decode(value: Any, kind: Any, position: int) -> Any:
+    if kind in _ANYTHING:
+        return value
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        problem, _separator, path = str(error).partition(" - at `$")
+        field = f"args[{position}]" + path.removesuffix("`")
+        raise Refused(
+            "bad_request",
+            _("%(field)s: %(problem)s.") % {"field": field, "problem": problem},
+            field=_short(field, kind),
+        ) from error
+
+
+def _short(field: str, kind: Any) -> str:
+    """Name a field of the event's one record as its sender does: ``text``, not ``args[0].text``."""
+    is_record = is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+    prefix = "args[0]."
+    return field.removeprefix(prefix) if is_record else field

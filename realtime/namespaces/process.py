@@ -1,0 +1,257 @@
+"""One running server: its adapter, its database threads, its sockets, and their coming and going.
+
+There is one ``Process`` for each event loop that serves sockets.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Coroutine
+from enum import Enum
+from typing import Any, Protocol
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.conf import settings
+
+from realtime.adapters.base import Adapter, Broadcast, Numbered
+from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS, ChannelLayerAdapter
+from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.memory import MemoryAdapter
+from realtime.conf import Options
+from realtime.exceptions import Refused, UsageError
+from realtime.namespaces.authenticators import authenticate
+from realtime.namespaces.client_session import ClientSession, SessionCounts
+from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
+from realtime.namespaces.database import DatabasePool
+from realtime.namespaces.routing import Route, RoutingTable
+from realtime.namespaces.running import find_process, set_running, unset_running
+from realtime.namespaces.socket import Link, Socket
+
+logger = logging.getLogger(__name__)
+
+START_RETRY_S = 1.0
+STOP_TIMEOUT_S = 5.0
+_SOCKET_ID_BYTES = 12
+UNKNOWN_NAMESPACE = "unknown_namespace"
+# Socket.IO clients know an unknown namespace by these words.
+INVALID_NAMESPACE = "Invalid namespace"
+
+
+class ProcessState(Enum):
+    """Where a process is in its life; ``/readyz`` tells it."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+class Closable(Protocol):
+    """A client's connection, as far as a process that goes away cares."""
+
+    def go_away(self) -> None:
+        """Close so that the client comes back, to another process."""
+
+
+class Process:
+    """What serves one loop's sockets. All methods but one are called on that loop."""
+
+    def __init__(self, options: Options, routing: RoutingTable) -> None:
+        self.id = new_process_id()
+        self.options = options
+        self.routing = routing
+        self.state = ProcessState.STARTING
+        self.database = DatabasePool(options.database_threads)
+        self.sessions = SessionCounts(options)
+        self.connections: set[Closable] = set()
+        self.sockets: dict[str, Socket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unstarted: list[type[NamespaceConsumer]] = []
+        self._starter: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        local = MemoryAdapter(self._read_numbered)
+        layer = get_channel_layer()
+        self.adapter: Adapter = local
+        if layer is not None and not isinstance(layer, InMemoryChannelLayer):
+            keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+            self.adapter = ChannelLayerAdapter(local, layer, EnvelopeCodec(keys), self.id)
+
+    @property
+    def info(self) -> ProcessInfo:
+        """What consumer classes are told of the process."""
+        return ProcessInfo(self.id, is_only=not self.adapter.is_shared)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether there are sockets to reach here."""
+        return self.state is not ProcessState.STOPPED and self._loop.is_running()
+
+    async def start(self) -> None:
+        """Begin to serve. What the classes' ``started`` needs may be away: they are tried again."""
+        set_running(self._loop, self)
+        await self.adapter.start()
+        self._unstarted = list(self.routing.consumer_classes)
+        await self._start_classes()
+        if self._unstarted:
+            self._starter = self._loop.create_task(self._keep_starting(), name="process start")
+
+    async def drain(self, seconds: float) -> None:
+        """Send every client away within so many seconds, spread over them."""
+        if self.state in {ProcessState.DRAINING, ProcessState.STOPPED}:
+            return
+        self.state = ProcessState.DRAINING
+        leaving = list(self.connections)
+        pause_s = seconds / len(leaving) if leaving else 0.0
+        for index, connection in enumerate(leaving):
+            connection.go_away()
+            # Sleeping for each of thousands would take longer than is allowed.
+            if pause_s * (index % _DRAIN_STEP + 1) >= _DRAIN_PAUSE_S:
+                await asyncio.sleep(pause_s * (index % _DRAIN_STEP + 1))
+        await self._finish_tasks()
+
+    async def stop(self) -> None:
+        """Stop serving: end what still runs, release what is held."""
+        if self.state is ProcessState.STOPPED:
+            return
+        for connection in tuple(self.connections):
+            connection.go_away()
+        await self._finish_tasks()
+        if self._starter is not None:
+            self._starter.cancel()
+        for consumer_class in _most_derived(self.routing.consumer_classes):
+            try:
+                await consumer_class.stopped(self.info)
+            except Exception:
+                logger.exception("stopped() failed", extra={"class": consumer_class.__name__})
+        self.state = ProcessState.STOPPED
+        await self.adapter.stop()
+        self.database.shutdown()
+        unset_running(self._loop)
+
+    def spawn(self, running: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run something that this process owns; ``stop`` waits for it."""
+        task = self._loop.create_task(running, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def make_socket(self, route: Route, link: Link) -> Socket:
+        """Return a new socket of a namespace, with a consumer of its own; not yet started."""
+        consumer = route.make_consumer()
+        return self.bind_socket(consumer, route.namespace, route.url_route, link)
+
+    def bind_socket(
+        self,
+        consumer: NamespaceConsumer,
+        namespace: str,
+        url_route: dict[str, Any],
+        link: Link,
+    ) -> Socket:
+        """Return a new socket for a consumer that exists already."""
+        limits = consumer.limits
+        socket = Socket(
+            # A public id begins with its process's id: one socket is addressed without a group.
+            socket_id=self.id + secrets.token_urlsafe(_SOCKET_ID_BYTES),
+            namespace=namespace,
+            consumer=consumer,
+            link=link,
+            process=self,
+            options=limits.applied_to(self.options) if limits else self.options,
+        )
+        consumer.scope = link.session.socket_scope(url_route)
+        consumer.bind(socket)
+        return socket
+
+    async def admit(self, socket: Socket, auth: dict[str, Any]) -> None:
+        """Find out who it is and let them hear their namespace; raises ``Refused``."""
+        consumer = socket.consumer
+        kwargs = consumer.scope["url_route"]["kwargs"]
+        if not await type(consumer).admits(socket.namespace, kwargs):
+            raise Refused(UNKNOWN_NAMESPACE, INVALID_NAMESPACE)
+        identity = await authenticate(consumer.scope, auth)
+        if identity.user_id is not None:
+            self.sessions.sign_in(socket.session, identity.user_id)
+        consumer.identity = identity
+        consumer.auth = auth
+        consumer.scope["user"] = identity.user
+        self.sockets[socket.socket_id] = socket
+        if socket.reason is None:
+            self.adapter.add(socket.namespace, socket, identity.user_id)
+
+    def forget(self, socket: Socket) -> None:
+        """A socket has ended."""
+        self.sockets.pop(socket.socket_id, None)
+
+    def open_session(self, session: ClientSession) -> bool:
+        """Count a new session; False if its address has too many."""
+        return self.sessions.open(session)
+
+    def close_session(self, session: ClientSession) -> None:
+        """Stop counting a session."""
+        self.sessions.close(session)
+
+    def publish_threadsafe(self, broadcast: Broadcast) -> None:
+        """Publish from another thread, or another loop."""
+        self._loop.call_soon_threadsafe(self.adapter.publish, broadcast)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("task failed", exc_info=error, extra={"task": task.get_name()})
+
+    async def _start_classes(self) -> None:
+        for consumer_class in _most_derived(self._unstarted):
+            try:
+                await consumer_class.started(self.info)
+            except Exception:
+                logger.exception("started() failed", extra={"class": consumer_class.__name__})
+                return
+        self._unstarted = []
+        if self.state is ProcessState.STARTING:
+            self.state = ProcessState.READY
+
+    async def _keep_starting(self) -> None:
+        while self._unstarted:
+            await asyncio.sleep(START_RETRY_S)
+            await self._start_classes()
+
+    async def _finish_tasks(self) -> None:
+        if self._tasks:
+            _done, pending = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+            for task in pending:
+                task.cancel()
+
+    async def _read_numbered(
+        self, namespace: str, room: str, epoch: str, after: int, upto: int
+    ) -> list[Numbered]:
+        route = self.routing.match(namespace)
+        if route is None:
+            return []
+        return await route.consumer_class.read_numbered(namespace, room, epoch, after, upto)
+
+
+# Clients are sent away in groups, with a pause of at least so long between them.
+_DRAIN_STEP = 1_000
+_DRAIN_PAUSE_S = 0.01
+
+
+def new_process_id() -> str:
+    """Return a random id; the first characters of all its sockets' ids."""
+    return secrets.token_urlsafe(PROCESS_ID_CHARACTERS * 6 // 8)
+
+
+def current_process_id() -> str:
+    """Return the id of the process that serves the running loop; raises ``UsageError`` if none."""
+    process = find_process()
+    if process is None:
+        raise UsageError("this event loop serves no sockets")
+    return process.id
+
+
+def _most_derived(classes: list[type[NamespaceConsumer]]) -> list[type[NamespaceConsumer]]:
+    """Return one class for each implementation of ``started``: bases share what they inherit."""
+    seen: dict[Any, type[NamespaceConsumer]] = {}
+    for consumer_class in classes:
+        seen.setdefault(consumer_class.started.__func__, consumer_class)
+    return list(seen.values())

@@ -1,0 +1,436 @@
+"""One client in one namespace: its life, its inbox, its acks and its limits.
+
+A socket's events are handled in order by one task of its own, so that a slow handler holds up
+nobody else; acks and the end of the socket do not wait in that line.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.utils.translation import gettext as _
+
+from realtime.conf import Options
+from realtime.exceptions import AckTimeout, Refused, SessionClosed, UsageError
+from realtime.namespaces.client_session import ClientSession
+from realtime.namespaces.encoding import encode_arguments, encode_event
+from realtime.namespaces.rates import Patience, TokenBucket
+from realtime.protocol.wire_message import WireMessage
+from realtime.protocol.wires import Wire
+
+if TYPE_CHECKING:
+    from realtime.namespaces.consumer import NamespaceConsumer
+    from realtime.namespaces.process import Process
+
+logger = logging.getLogger(__name__)
+
+# How long a flood may go on before its socket is closed.
+FLOOD_PATIENCE_S = 3.0
+# What a socket's handlers may leave untaken where the server cannot stop reading.
+INBOX_MAX_EVENTS = 1_000
+INBOX_MAX_BYTES = 262_144
+# How long a handler may go on after its client has left.
+LEAVE_GRACE_S = 10.0
+_INTERNAL = "internal"
+
+
+class SocketState(Enum):
+    """Where a socket is in its life."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
+
+
+class EndReason(Enum):
+    """Why the server ends a socket, as the plain door words it."""
+
+    GOING_AWAY = "going_away"
+    SIGNED_OUT = "signed_out"
+    OUTBOX = "outbox"
+    RATE_LIMITED = "rate_limited"
+    DISCONNECTED = "disconnected"
+
+
+class Link(Protocol):
+    """The way from a socket to its client, through whichever door that came."""
+
+    wire: Wire
+    session: ClientSession
+
+    def send(self, message: WireMessage, volatile: bool = False) -> bool:
+        """Hand a message over without waiting."""
+
+    async def send_patiently(self, message: WireMessage) -> None:
+        """Hand a message over, waiting while the client does not keep up."""
+
+    def accepted(self, socket: "Socket") -> None:
+        """Tell the client that the socket is in."""
+
+    def refused(self, socket: "Socket", refused: Refused) -> None:
+        """Tell the client that the socket may not come in."""
+
+    def ended(self, socket: "Socket", reason: str) -> None:
+        """Tell the client that the server ends the socket, for an ``EndReason`` or a code."""
+
+    def taken(self) -> None:
+        """A socket's inbox has room again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    name: Any
+    args: list[Any]
+    ack_id: int | None
+    size: int
+
+
+class Socket:
+    """The engine's side of a consumer. All methods are called on the process's event loop."""
+
+    def __init__(
+        self,
+        *,
+        socket_id: str,
+        namespace: str,
+        consumer: "NamespaceConsumer",
+        link: Link,
+        process: "Process",
+        options: Options,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self.socket_id = socket_id
+        self.namespace = namespace
+        self.consumer = consumer
+        self.process = process
+        self.options = options
+        self.wire = link.wire
+        self.session = link.session
+        self.state = SocketState.CONNECTING
+        self.reason: str | None = None
+        self._link = link
+        self._loop = loop
+        # Until the client knows that it is in, nothing else may reach it.
+        self._unsent: list[tuple[WireMessage, bool]] = []
+        self.send: Callable[[WireMessage, bool], bool] = self._send_later
+        self._inbox: deque[_Event] = deque()
+        self._inbox_bytes = 0
+        self._wake: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._acks: dict[int, asyncio.Future[list[Any]]] = {}
+        self._next_ack_id = 0
+        self._events = TokenBucket(
+            per_s=options.events_per_s, burst=options.events_burst, now=now
+        )
+        self._joins = TokenBucket(per_s=options.joins_per_s, burst=options.joins_burst, now=now)
+        self._patience = Patience(limit_s=FLOOD_PATIENCE_S)
+        self._expiry: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self.left_rooms: frozenset[str] = frozenset()
+
+    # What the door calls.
+
+    def start(self, auth: dict[str, Any]) -> None:
+        """Ask for admission, then serve; the task ends when the socket does."""
+        self._task = self.process.spawn(self._run(auth), name="socket")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the inbox has room."""
+        return len(self._inbox) < self.options.inbox_messages
+
+    def receive_event(self, name: Any, args: list[Any], ack_id: int | None, size: int) -> None:
+        """Take an event from the client; ``size`` is what it had in bytes, roughly."""
+        if self.state is SocketState.CLOSED:
+            return
+        if not self.take_event_token(ack_id):
+            return
+        if len(self._inbox) >= INBOX_MAX_EVENTS or self._inbox_bytes + size > INBOX_MAX_BYTES:
+            # One large event passes into an empty inbox: its size has a limit of its own.
+            if self._inbox:
+                self.end(EndReason.RATE_LIMITED.value)
+                return
+        self._inbox.append(_Event(name, args, ack_id, size))
+        self._inbox_bytes += size
+        self._wake_up()
+
+    def take_event_token(self, ack_id: int | None = None) -> bool:
+        """Count something that the client sent; answer it and say False if it is too much."""
+        now = self._loop.time()
+        wait_s = self._events.take(now)
+        if not wait_s:
+            return True
+        if self._patience.is_over(now):
+            self.end(EndReason.RATE_LIMITED.value)
+        else:
+            self._refuse(ack_id, _rate_limited(wait_s))
+        return False
+
+    def receive_ack(self, ack_id: int, args: list[Any]) -> None:
+        """Take the client's answer; one that nobody waits for is ignored."""
+        future = self._acks.pop(ack_id, None)
+        if future is not None and not future.done():
+            future.set_result(args)
+
+    def closed(self, reason: str) -> None:
+        """The client is gone: what it sent before is handled, then the socket ends."""
+        if self.state is SocketState.CLOSED:
+            return
+        self._close(reason)
+
+    # What the consumer calls.
+
+    async def emit(self, event: str, args: tuple[Any, ...], *, volatile: bool) -> None:
+        """Send an event to the client; waits while the client does not keep up."""
+        await self._send_event(self.wire.event(self.namespace, encode_event(event, args)), volatile)
+
+    async def call(self, event: str, args: tuple[Any, ...], timeout_s: float) -> Any:
+        """Send an event and return the client's answer; raises ``AckTimeout``."""
+        if self.state is SocketState.CLOSED:
+            raise AckTimeout(f"the client left before it answered {event!r}")
+        ack_id = self._next_ack_id
+        self._next_ack_id += 1
+        encoded = encode_event(event, args)
+        most = self.options.max_pending_acks
+        while most and len(self._acks) >= most:
+            oldest = next(iter(self._acks))
+            _fail(self._acks.pop(oldest), "too many events wait for an answer")
+        future = self._acks[ack_id] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._send_event(self.wire.event(self.namespace, encoded, ack_id), False)
+                answer = await future
+        except TimeoutError:
+            raise AckTimeout(f"no answer to {event!r} within {timeout_s:g} s") from None
+        finally:
+            self._acks.pop(ack_id, None)
+        return answer[0] if len(answer) == 1 else tuple(answer) or None
+
+    def end(self, reason: str) -> None:
+        """End the socket from the server's side; the client is told why. Twice is a no-op."""
+        if self.state is SocketState.CLOSED:
+            return
+        was_connecting = self.state is SocketState.CONNECTING
+        # Whoever is sent away has nothing more to say.
+        self._inbox.clear()
+        self._close(_socket_io_reason(reason))
+        self._leave()
+        if was_connecting:
+            self._link.refused(self, Refused(reason, _("The connection was ended.")))
+        else:
+            self._link.ended(self, reason)
+
+    def overflow(self) -> None:
+        """Too much waits for the client: send it away."""
+        self.end(EndReason.OUTBOX.value)
+
+    # The socket's own task.
+
+    async def _run(self, auth: dict[str, Any]) -> None:
+        try:
+            async with self.process.database.lane():
+                if not await self._admit(auth):
+                    return
+                try:
+                    await self._serve()
+                finally:
+                    await self._finish()
+        finally:
+            if self._grace is not None:
+                self._grace.cancel()
+            self.process.forget(self)
+
+    async def _admit(self, auth: dict[str, Any]) -> bool:
+        try:
+            await self.process.admit(self, auth)
+            await self.consumer.connect(auth)
+        except Refused as refused:
+            self._refuse_connect(refused)
+        except SessionClosed:
+            self._abandon()
+        except Exception:
+            logger.exception("connect failed", extra=self._about())
+            self._refuse_connect(_internal_error())
+        else:
+            if self.state is not SocketState.CLOSED:
+                self._accept()
+                return True
+            # The client left while we made up our mind: nobody ever knew of this socket.
+            self._abandon()
+        return False
+
+    def _accept(self) -> None:
+        self.state = SocketState.CONNECTED
+        self._link.accepted(self)
+        unsent, self._unsent = self._unsent, []
+        for message, volatile in unsent:
+            self._link.send(message, volatile)
+        self.send = self._link.send
+        self._arm_expiry()
+
+    def _refuse_connect(self, refused: Refused) -> None:
+        was_open = self.state is not SocketState.CLOSED
+        self._abandon()
+        if was_open:
+            self._link.refused(self, refused)
+
+    def _abandon(self) -> None:
+        self.state = SocketState.CLOSED
+        self._leave()
+        self._fail_acks()
+
+    async def _serve(self) -> None:
+        while True:
+            while self._inbox:
+                event = self._inbox.popleft()
+                self._inbox_bytes -= event.size
+                if len(self._inbox) == self.options.inbox_messages - 1:
+                    self._link.taken()
+                await self._handle(event)
+            if self.state is SocketState.CLOSED:
+                return
+            self._wake = self._loop.create_future()
+            await self._wake
+            self._wake = None
+
+    async def _finish(self) -> None:
+        self._leave()
+        self._fail_acks()
+        if self._grace is not None:
+            self._grace.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        try:
+            await self.consumer.disconnected(self.reason or "transport close")
+        except Exception:
+            logger.exception("disconnected() failed", extra=self._about())
+
+    async def _handle(self, event: _Event) -> None:
+        try:
+            result = await self.consumer.dispatch_event(event.name, event.args)
+        except Refused as refused:
+            self._refuse(event.ack_id, refused)
+        except SessionClosed:
+            pass
+        except Exception:
+            logger.exception("event failed", extra=self._about(event.name))
+            self._refuse(event.ack_id, _internal_error())
+        else:
+            if event.ack_id is not None:
+                self._answer(event.ack_id, _values(result))
+
+    def take_join_token(self) -> None:
+        """Count a request to join; raises ``Refused("rate_limited")`` if it is too much."""
+        wait_s = self._joins.take(self._loop.time())
+        if wait_s:
+            raise _rate_limited(wait_s)
+
+    # Sending.
+
+    async def _send_event(self, message: WireMessage, volatile: bool) -> None:
+        if self.state is not SocketState.CONNECTED or volatile:
+            self.send(message, volatile)
+        else:
+            await self._link.send_patiently(message)
+
+    def _send_later(self, message: WireMessage, volatile: bool = False) -> bool:
+        if self.state is SocketState.CLOSED:
+            return False
+        most = self.options.outbox_messages
+        if most and len(self._unsent) >= most:
+            self.overflow()
+            return False
+        self._unsent.append((message, volatile))
+        return True
+
+    def _answer(self, ack_id: int, values: tuple[Any, ...]) -> None:
+        try:
+            args = encode_arguments(values)
+        except UsageError:
+            logger.exception("ack cannot be encoded", extra=self._about())
+            args = encode_arguments([_internal_error().answer()])
+        self.send(self.wire.ack(self.namespace, ack_id, args), False)
+
+    def _refuse(self, ack_id: int | None, refused: Refused) -> None:
+        answer = refused.answer()
+        if ack_id is not None:
+            self._answer(ack_id, (answer,))
+            return
+        event = encode_event("err", (answer["message"], answer))
+        self.send(self.wire.event(self.namespace, event), False)
+
+    # The end.
+
+    def _close(self, reason: str) -> None:
+        self.state = SocketState.CLOSED
+        self.reason = reason
+        self._fail_acks()
+        self._wake_up()
+        if self._task is not None:
+            self._grace = self._loop.call_later(LEAVE_GRACE_S, self._task.cancel)
+
+    def _leave(self) -> None:
+        rooms = self.process.adapter.remove(self.namespace, self)
+        self.left_rooms = self.left_rooms or rooms
+
+    def _fail_acks(self) -> None:
+        for future in self._acks.values():
+            _fail(future, "the client left before it answered")
+        self._acks.clear()
+
+    def _wake_up(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _arm_expiry(self) -> None:
+        expires_at = self.consumer.identity.expires_at
+        if expires_at is not None:
+            delay_s = (expires_at - datetime.now(UTC)).total_seconds()
+            # A timer that is too far away overflows; a socket does not live that long either.
+            delay_s = min(max(delay_s, 0.0), 30 * 24 * 3600.0)
+            self._expiry = self._loop.call_later(delay_s, self.end, EndReason.SIGNED_OUT.value)
+
+    def _about(self, event: Any = None) -> dict[str, Any]:
+        about: dict[str, Any] = {"namespace": self.namespace, "socket_id": self.socket_id}
+        return about if event is None else {**about, "event": str(event)[:128]}
+
+
+def _values(result: Any) -> tuple[Any, ...]:
+    if result is None:
+        return ()
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _fail(future: "asyncio.Future[list[Any]]", why: str) -> None:
+    if not future.done():
+        future.set_exception(AckTimeout(why))
+        # Nobody may be waiting any more; that is no fault.
+        future.exception()
+
+
+def _rate_limited(wait_s: float) -> Refused:
+    retry_after = max(round(wait_s, 3), 0.001)
+    return Refused(
+        "rate_limited",
+        _("Slow down: try again in %(seconds)s s.") % {"seconds": f"{retry_after:.1f}"},
+        retry_after=retry_after,
+    )
+
+
+def _internal_error() -> Refused:
+    return Refused(_INTERNAL, _("Something went wrong on the server."))
+
+
+def _socket_io_reason(reason: str) -> str:
+    """Return Socket.IO's word for a server's own reason."""
+    if reason == EndReason.GOING_AWAY.value:
+        return "server shutting down"
+    if reason in {EndReason.OUTBOX.value, EndReason.RATE_LIMITED.value}:
+        return "forced server close"
+    return "server namespace disconnect"
