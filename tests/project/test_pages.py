@@ -1,7 +1,8 @@
 """What each page carries, whoever wrote it."""
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.views.defaults import server_error
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +52,22 @@ def test_the_cookie_of_a_session_is_out_of_reach_of_scripts(
 def test_a_short_password_is_refused_at_sign_up(client: Client, django_user_model: type) -> None:
     client.post("/accounts/signup/", {"username": "bo", "password1": "abc", "password2": "abc"})
     assert not django_user_model.objects.exists()  # type: ignore[attr-defined]
+
+
+def test_an_unknown_page_says_so_and_leads_home(client: Client) -> None:
+    response = client.get("/nothing-here/")
+    assert response.status_code == 404
+    assert "There is nothing here" in response.text
+    assert 'href="/"' in response.text
+
+
+def test_a_form_without_its_token_is_refused_in_words() -> None:
+    response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"username": "ann"})
+    assert response.status_code == 403
+    assert "This form has grown old" in response.text
+
+
+def test_the_page_of_our_own_faults_needs_nothing() -> None:
+    response = server_error(RequestFactory().get("/"))
+    assert response.status_code == 500
+    assert b"Something broke on our side" in response.content
