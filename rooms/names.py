@@ -9,19 +9,11 @@ import unicodedata
 
 from django.utils.translation import gettext as _
 
+from realtime.namespaces.names import DOT_NAMES, WHITE_SPACE, is_refused_in_name
+
 ROOM_NAME_MAX = 100
 TEXT_MAX = 4_000
 NONCE_MAX = 64
-
-# Unicode's White_Space property. str.strip() alone would also drop U+001C to U+001F, which are
-# control characters that a name or a text has to be refused for.
-WHITE_SPACE = (
-    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
-REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-DOT_NAMES = frozenset({".", ".."})
 
 # The rules of a room's name once more, for the database's own check. Escapes of four digits are
 # those that Python's and PostgreSQL's expressions read alike; surrogates reach neither database.
@@ -47,7 +39,7 @@ def clean_room_name(raw: str) -> str:
         )
     if name in DOT_NAMES:
         raise ValueError(_("A room may not be named “.” or “..”."))
-    refused = next((character for character in name if _is_refused_in_name(character)), None)
+    refused = next((character for character in name if is_refused_in_name(character)), None)
     if refused is not None:
         raise ValueError(
             _("A room's name may not hold the character %(code)s.") % {"code": _code_point(refused)}
@@ -84,10 +76,6 @@ def clean_nonce(raw: str) -> str:
     if any(character == "\0" or unicodedata.category(character) == "Cs" for character in raw):
         raise ValueError(_("A nonce may not hold NUL or half of a surrogate pair."))
     return raw
-
-
-def _is_refused_in_name(character: str) -> bool:
-    return character in BIDI_CONTROLS or unicodedata.category(character) in REFUSED_CATEGORIES
 
 
 def _is_refused_in_text(character: str) -> bool:

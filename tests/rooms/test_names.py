@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from realtime.namespaces.names import WHITE_SPACE
 from rooms.names import (
     NONCE_MAX,
     ROOM_NAME_MAX,
     ROOM_NAME_PATTERN,
     TEXT_MAX,
-    WHITE_SPACE,
     clean_nonce,
     clean_room_name,
     clean_text,

@@ -1,0 +1,8 @@
+"""The registry in Django's admin: one module for each family of rows.
+
+Django imports this package to register them, so this package file imports, as others do not.
+"""
+
+from rooms.admin import messages, people, presence, records, registry
+
+__all__ = ["messages", "people", "presence", "records", "registry"]

@@ -1,0 +1,70 @@
+"""What several of our admin pages share: fields for users, and rows that may only be read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+
+
+class PicksUsers(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Users are picked by typing part of a name, where the project's admin can look them up.
+
+    With a custom user model that it cannot search, the field takes the user's id.
+    """
+
+    raw_id_fields = ("user",)
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Look for the user's own admin now: at import time it may not be registered yet."""
+        lookup = self.admin_site._registry.get(get_user_model())  # noqa: SLF001 - its only way
+        can_search = lookup is not None and bool(lookup.get_search_fields(request))
+        return ("user",) if can_search else ()
+
+
+class FoundByUsername(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """The search looks at usernames too, whatever the user model calls them."""
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Give the page's own fields and the user's name."""
+        own = super().get_search_fields(request)  # type: ignore[misc] # ModelAdmin comes after us
+        return (*own, f"user__{get_user_model().USERNAME_FIELD}")
+
+
+class WrittenByTheSite(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Rows that running servers write: to be read here, never added, changed or deleted.
+
+    They do go with the room or the user that they hang under, so the permission to delete is
+    left to Django, and only our own pages refuse.
+    """
+
+    actions: Sequence[str] | None = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds one by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes one by hand."""
+        return False
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: Mapping[str, Any] | None = None
+    ) -> HttpResponse:
+        """Refuse."""
+        raise PermissionDenied
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Mapping[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the row without a way to delete it."""
+        context = {**(extra_context or {}), "show_delete": False}
+        return super().change_view(request, object_id, form_url, context)
