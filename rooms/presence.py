@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from rooms.models import Connection, Process, Room, Seat
 from rooms.people import Person
+from rooms.shapes import Shape, person_shape
 
 
 @dataclass(slots=True)
@@ -106,6 +107,11 @@ class Orphan:
     name: str
     members: int
     sockets: int
+
+    @property
+    def shape(self) -> Shape:
+        """The User that clients read."""
+        return person_shape(self.person_key, self.name)
 
 
 def register_process(process_id: str, lease_s: float) -> None:

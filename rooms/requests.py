@@ -93,24 +93,31 @@ def clean_message_nonce(raw: str | None) -> str | None:
 
 
 def clean_data(data: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Give the data as it is: JSON throughout, at most ``DATA_MAX_BYTES`` as compact UTF-8.
-
-    NUL is refused, since PostgreSQL's jsonb cannot hold it.
-    """
+    """Give a message's data as it is; ``bad_request`` for data that ``check_data`` refuses."""
     if data is None:
         return None
+    try:
+        return check_data(data)
+    except ValueError as error:
+        raise bad_request(str(error), "data") from None
+
+
+def check_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Give the data as it is: JSON throughout, at most ``DATA_MAX_BYTES`` as compact UTF-8.
+
+    Raises ``ValueError`` otherwise, and for NUL, which PostgreSQL's jsonb cannot hold.
+    """
     try:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError):
-        raise bad_request(_("The data must be a JSON object."), "data") from None
+        raise ValueError(_("The data must be a JSON object.")) from None
     if size > DATA_MAX_BYTES:
-        raise bad_request(
-            _("The data may have at most %(most)d bytes as JSON.") % {"most": DATA_MAX_BYTES},
-            "data",
+        raise ValueError(
+            _("The data may have at most %(most)d bytes as JSON.") % {"most": DATA_MAX_BYTES}
         )
     if _holds_nul(data):
-        raise bad_request(_("The data may not hold the character U+0000."), "data")
+        raise ValueError(_("The data may not hold the character U+0000."))
     return data
 
 

@@ -1,0 +1,227 @@
+"""What the sockets of one process share: the writers of batches, the announcer, the lease.
+
+Owns every task that has to outlive the socket that began it, and ends them with the process.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from django.utils import timezone
+
+from realtime.conf import Options, options
+from realtime.namespaces.broadcast import of
+from realtime.namespaces.consumer import ProcessInfo
+from realtime.namespaces.database import Batcher, in_database
+from rooms import presence
+from rooms.announcing import Announcer
+from rooms.arriving import Admission, Arrival, admit_arrivals
+from rooms.housekeeping import keep_house, prune_room
+from rooms.joining import JoinRequest, Outcome, join_rooms
+from rooms.passwords import PasswordPool
+from rooms.people import Standing
+from rooms.presence import Departure, Left, Place
+from rooms.sending import SendRequest, Sent, send_messages
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+# A departure that the database did not take is tried again after 0.5 s, then ever later.
+RETRY_FIRST_S = 0.5
+RETRY_MOST_S = 10.0
+HOUSEKEEPING_EVERY_S = 600.0
+
+
+@dataclass(slots=True)
+class Seated:
+    """A socket's place in a room, as its process remembers it."""
+
+    room: str
+    room_id: int
+    standing: Standing
+
+
+@dataclass(slots=True)
+class Attendee:
+    """One socket of this process: its row, and its seats by room name."""
+
+    place: Place
+    announce_max: int
+    seats: dict[str, Seated] = field(default_factory=dict)
+
+
+class Backstage:
+    """Shared by all sockets of one process, whatever their namespaces."""
+
+    def __init__(self, process_id: str, settings: Options) -> None:
+        self.process_id = process_id
+        self.arrivals: Batcher[Arrival, Admission] = Batcher(admit_arrivals)
+        self.joins: Batcher[JoinRequest, Outcome] = Batcher(join_rooms)
+        self.announcer = Announcer()
+        self.passwords = PasswordPool()
+        self.attendees: dict[str, Attendee] = {}
+        self._departures: Batcher[Departure, list[Left]] = Batcher(presence.depart)
+        self._messages: Batcher[SendRequest, Sent] = Batcher(send_messages)
+        self._options = settings
+        self._lease: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def start(self, *, is_only: bool) -> None:
+        """Write this process's row and keep its lease; the only server there is starts clean."""
+        if is_only:
+            await in_database(presence.drop_everybody)
+        await in_database(presence.register_process, self.process_id, self._options.lease_s)
+        self._lease = asyncio.create_task(self._keep_lease(), name="lease")
+
+    async def stop(self) -> None:
+        """Finish what was begun and give the lease back."""
+        if self._lease is not None:
+            self._lease.cancel()
+            await asyncio.wait([self._lease])
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.announcer.stop()
+        await in_database(presence.drop_process, self.process_id)
+
+    async def send(self, request: SendRequest) -> Sent:
+        """Store a message and tell the room, even if the sender is gone before it is stored."""
+        return await asyncio.shield(self._own(self._send(request)))
+
+    async def leave(self, attendee: Attendee, seat: Seated) -> None:
+        """Free one seat and tell the others, even if the socket is gone meanwhile."""
+        await asyncio.shield(self._own(self._leave(attendee, seat)))
+
+    async def depart(self, socket_id: str) -> None:
+        """Free all that a socket had, as soon as the database takes it, and tell the others."""
+        attendee = self.attendees.pop(socket_id, None)
+        left = await self._submit_until_taken(Departure(socket_id))
+        if attendee is not None:
+            await self._tell_left(attendee, left)
+
+    def depart_later(self, socket_id: str) -> None:
+        """Do what ``depart`` does, for a socket that is not there to wait for it."""
+        self._own(self.depart(socket_id))
+
+    async def _send(self, request: SendRequest) -> Sent:
+        sent = await self._messages.submit(request)
+        if sent.is_new:
+            whom = of(request.namespace).in_(request.draft.room)
+            if sent.epoch is not None and sent.offset is not None:
+                whom = whom.numbered(sent.epoch, sent.offset)
+            await whom.aemit("message", sent.shape)
+        if sent.should_prune:
+            self._own(in_database(prune_room, request.room_id))
+        return sent
+
+    async def _leave(self, attendee: Attendee, seat: Seated) -> None:
+        left = await self._departures.submit(Departure(attendee.place.socket_id, seat.room_id))
+        attendee.seats.pop(seat.room, None)
+        await self._tell_left(attendee, left, [seat])
+
+    async def _submit_until_taken(self, departure: Departure) -> list[Left]:
+        """Free seats whatever it takes: while this process lives its lease would hold them."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                return await self._departures.submit(departure)
+            except Exception:
+                logger.exception("a departure was not written", extra={"retry_s": pause_s})
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, RETRY_MOST_S)
+
+    async def _tell_left(
+        self, attendee: Attendee, left: list[Left], seats: list[Seated] | None = None
+    ) -> None:
+        known = seats if seats is not None else attendee.seats.values()
+        names = {seat.room_id: seat.room for seat in known}
+        for freed in left:
+            if freed.room_id not in names:
+                continue
+            await self.announcer.left(
+                attendee.place.namespace,
+                names[freed.room_id],
+                attendee.place.person.shape,
+                members=freed.members,
+                sockets=freed.sockets,
+                socket_id=attendee.place.socket_id,
+                announce_max=attendee.announce_max,
+            )
+
+    async def _keep_lease(self) -> None:
+        quarter_s = self._options.lease_s / 4
+        housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
+        while True:
+            await asyncio.sleep(quarter_s)
+            try:
+                await self._renew()
+                await self._sweep()
+                if time.monotonic() >= housekeeping_at:
+                    await in_database(keep_house, timezone.now(), self._options.decision_days)
+                    housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
+            except Exception:
+                logger.exception("the lease was not renewed", extra={"process_id": self.process_id})
+
+    async def _renew(self) -> None:
+        lease_s = self._options.lease_s
+        if await in_database(presence.renew_lease, self.process_id, lease_s):
+            return
+        logger.warning(
+            "the lease had run out, presence is written again",
+            extra={"process_id": self.process_id},
+        )
+        places = [
+            (attendee.place, [seat.room_id for seat in attendee.seats.values()])
+            for attendee in self.attendees.values()
+        ]
+        await in_database(presence.restore_process, self.process_id, lease_s, places)
+
+    async def _sweep(self) -> None:
+        for orphan in await in_database(presence.sweep):
+            await self.announcer.left(
+                orphan.namespace,
+                orphan.room,
+                orphan.shape,
+                members=orphan.members,
+                sockets=orphan.sockets,
+                socket_id=None,
+                announce_max=self._options.announce_max,
+            )
+
+    def _own(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        # Whoever waits hears of a failure; where nobody does any more, it is said here.
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.debug("shared work failed", exc_info=error)
+
+
+class Backstages:
+    """The backstages of the processes that this interpreter serves: one, outside of tests."""
+
+    def __init__(self) -> None:
+        self._by_process: dict[str, Backstage] = {}
+
+    async def open(self, process: ProcessInfo) -> None:
+        """Make and start a process's backstage; a start that failed may be tried again."""
+        backstage = self._by_process.get(process.id) or Backstage(process.id, options())
+        await backstage.start(is_only=process.is_only)
+        self._by_process[process.id] = backstage
+
+    async def close(self, process_id: str) -> None:
+        """Stop a process's backstage; one that never started is none."""
+        backstage = self._by_process.pop(process_id, None)
+        if backstage is not None:
+            await backstage.stop()
+
+    def of(self, process_id: str) -> Backstage:
+        """Give a process's backstage; ``KeyError`` before it has started."""
+        return self._by_process[process_id]

@@ -1,0 +1,456 @@
+"""The namespaces of the room UI: consumers that speak the room events of DESIGN section 6.
+
+``RoomNamespace`` is made to be subclassed; its hooks stand first. Database work is one unit of
+``rooms.joining`` and its neighbours for each event, run in the pool and shared with others.
+"""
+
+import time
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any, ClassVar
+
+import msgspec
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from realtime.conf import trusted_proxies
+from realtime.exceptions import Refused
+from realtime.namespaces.addresses import client_of
+from realtime.namespaces.consumer import NamespaceConsumer, Numbered, ProcessInfo
+from realtime.namespaces.database import in_database
+from realtime.namespaces.events import event
+from realtime.namespaces.identity import User, shown_name
+from rooms import requests
+from rooms.arriving import Arrival
+from rooms.backstage import Attendee, Backstage, Backstages, Seated
+from rooms.denials import Code
+from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
+from rooms.listing import ROOMS_PAGE, list_rooms
+from rooms.people import Person, Powers
+from rooms.policy import unknown_room
+from rooms.policy_values import Decision, Policy
+from rooms.presence import Place
+from rooms.reading import (
+    find_policy,
+    make_room_for,
+    read_history,
+    read_members,
+    read_missed,
+    record_denied_join,
+)
+from rooms.refusals import not_joined, refusal, throttled
+from rooms.registry import NamespaceDefaults, namespace_exists
+from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
+from rooms.sending import Draft, SendRequest
+from rooms.shapes import Shape, instant
+from rooms.throttle import Limits as TryLimits
+from rooms.throttle import Throttled, give_back, take_try
+
+backstages = Backstages()
+
+
+class RoomNamespace(NamespaceConsumer):
+    """A namespace whose rooms are ``Room`` rows, with messages, history and presence.
+
+    Answers where a ``Namespace`` row has its path, and also without one where a subclass declares
+    ``defaults``.
+    """
+
+    defaults: ClassVar[NamespaceDefaults | None] = None
+
+    _attendee: Attendee
+    _person: Person
+    _powers: Powers | None = None
+    _powers_read_at: float = 0.0
+
+    # Hooks.
+
+    async def get_policy(self, name: str) -> Policy | None:
+        """Give what the room of this (clean) name asks for, or None where there is no such room.
+
+        Override it for rooms that are rows of another model: theirs is then asked at each join and
+        message, and a hidden ``Room`` row is made for what is stored. Passwords and grants are
+        those of that row.
+        """
+        return await in_database(find_policy, self.namespace, name)
+
+    def display_name(self, user: User) -> str:
+        """Give the name that others see of a signed-in user; never an e-mail address."""
+        return shown_name(user)
+
+    async def on_join(self, room: str) -> None:
+        """Run after this socket has joined a room and the room was told."""
+
+    async def on_leave(self, room: str) -> None:
+        """Run after this socket has left a room, or was in it when it ended."""
+
+    async def on_message(self, draft: Draft) -> Draft:
+        """Look at a message before it is stored: give it or another, or raise ``Refused``."""
+        return draft
+
+    # The life of processes and sockets.
+
+    @classmethod
+    async def admits(cls, namespace: str, kwargs: dict[str, Any]) -> bool:
+        """Say whether there is such a namespace: a row of this path, or declared defaults."""
+        return cls.defaults is not None or await in_database(namespace_exists, namespace)
+
+    @classmethod
+    async def started(cls, process: ProcessInfo) -> None:
+        """Take the process's lease."""
+        await backstages.open(process)
+
+    @classmethod
+    async def stopped(cls, process: ProcessInfo) -> None:
+        """Give the process's lease back."""
+        await backstages.close(process.id)
+
+    @classmethod
+    async def read_numbered(
+        cls, namespace: str, room: str, epoch: str, after: int, upto: int
+    ) -> list[Numbered]:
+        """Read stored messages that were lost on their way between processes."""
+        messages = await in_database(read_missed, namespace, room, epoch, after, upto)
+        return [Numbered(shape["offset"], "message", (shape,)) for shape in messages]
+
+    async def connect(self, auth: dict[str, Any]) -> None:
+        """Let the socket in if the namespace does; greet it, and tell it who it is."""
+        self._person = self._who()
+        place = Place(
+            socket_id=self.socket_id,
+            process_id=self.process_id,
+            namespace=self.namespace,
+            person=self._person,
+            transport="websocket" if self.scope["type"] == "websocket" else "polling",
+            connected_at=timezone.now(),
+        )
+        try:
+            admission = await self._backstage.arrivals.submit(Arrival(place, self.defaults))
+        except Refused:
+            raise
+        except BaseException:
+            # The row may be written all the same, by a batch that goes on without us.
+            self._backstage.depart_later(self.socket_id)
+            raise
+        if admission.powers is not None:
+            self._remember_powers(admission.powers)
+        self._attendee = Attendee(place, self.options.announce_max)
+        self._backstage.attendees[self.socket_id] = self._attendee
+        await self.emit("welcome", admission.welcome)
+        await self.emit("identity", self._identity_shape(admission.title))
+        if not self.is_connected:
+            # Gone before it was in: the engine forgets such a socket without a word.
+            self._backstage.depart_later(self.socket_id)
+
+    async def disconnected(self, reason: str) -> None:
+        """Free the seats that the socket had and tell their rooms."""
+        rooms = list(self._attendee.seats)
+        await self._backstage.depart(self.socket_id)
+        for room in rooms:
+            await self.on_leave(room)
+
+    # Events.
+
+    @event("joinRoom", is_join=True)
+    async def join_room(self, request: str | JoinRoom) -> Shape:
+        """Join a room, or hear why not."""
+        asked = JoinRoom(room=request) if isinstance(request, str) else request
+        asked = msgspec.structs.replace(
+            asked,
+            room=requests.clean_name(asked.room),
+            password=requests.clean_password(asked.password),
+            since=requests.clean_offset(asked.since, "since"),
+        )
+        try:
+            return await self._join(asked)
+        except Refused as refused:
+            # A denied join is heard as ``err`` even where an ack was asked for; raised, it would
+            # be heard as one or the other.
+            answer = refused.answer()
+            await self.emit("err", answer["message"], answer)
+            return answer
+
+    @event("leaveRoom")
+    async def leave_room(self, request: str | InRoom) -> Shape:
+        """Leave a room."""
+        seat = self._seat(requests.room_named(request))
+        await self._backstage.leave(self._attendee, seat)
+        await self.leave(seat.room)
+        await self.on_leave(seat.room)
+        return {"ok": True, "room": seat.room}
+
+    @event("message")
+    async def message(self, request: SendMessage) -> Shape:
+        """Say something in a room; the ack means that it is committed."""
+        draft = Draft(
+            room=requests.clean_name(request.room),
+            text=requests.clean_message_text(request.text),
+            author=self._person,
+            data=requests.clean_data(request.data),
+            nonce=requests.clean_message_nonce(request.nonce),
+        )
+        seat = self._seat(draft.room)
+        draft = await self.on_message(draft)
+        sent = await self._backstage.send(
+            SendRequest(
+                room_id=seat.room_id,
+                namespace=self.namespace,
+                draft=draft,
+                author=self._person,
+                standing=seat.standing,
+                fresh_for_s=self.options.recheck_s,
+                policy=await self._own_policy(seat.room),
+            )
+        )
+        if sent.standing is not None:
+            seat.standing = sent.standing
+        return {"ok": True, "id": sent.message_id, "offset": sent.offset, "at": instant(sent.at)}
+
+    @event("typing")
+    async def typing(self, request: str | InRoom) -> Shape:
+        """Let the others see that this person is typing."""
+        seat = self._seat(requests.room_named(request))
+        await self.to(seat.room).volatile.emit(
+            "typing", {"room": seat.room, "user": self._person.shape}
+        )
+        return {"ok": True}
+
+    @event("history")
+    async def history(self, request: str | ReadHistory) -> Shape:
+        """Read a page of a room's messages."""
+        asked = ReadHistory(room=request) if isinstance(request, str) else request
+        name = requests.clean_name(asked.room)
+        before = requests.clean_offset(asked.before, "before")
+        after = requests.clean_offset(asked.after, "after")
+        if before is not None and after is not None:
+            raise requests.bad_request(_("Ask for messages before or after, not both."), "before")
+        limit = requests.clean_limit(asked.limit, self.options.history_page)
+        epoch, page = await in_database(
+            read_history,
+            self.namespace,
+            name,
+            self._person,
+            seated_in=self._room_id(name),
+            before_offset=before,
+            after_offset=after,
+            limit=limit,
+        )
+        return {"ok": True, "epoch": epoch, "messages": page.messages, "more": page.has_more}
+
+    @event("rooms")
+    async def list_rooms(self, request: ListRooms | None = None) -> Shape:
+        """List the rooms that this person may know of."""
+        asked = request or ListRooms()
+        page = await in_database(
+            list_rooms,
+            self.namespace,
+            self._person,
+            timezone.now(),
+            joined=frozenset(self._attendee.seats),
+            search=requests.clean_search(asked.search, "search"),
+            after=requests.clean_search(asked.after, "after"),
+            limit=requests.clean_limit(asked.limit, ROOMS_PAGE),
+            powers=self._fresh_powers(),
+        )
+        self._remember_powers(page.powers)
+        return {"ok": True, "rooms": page.rooms, "more": page.has_more}
+
+    @event("members")
+    async def members(self, request: str | InRoom) -> Shape:
+        """List who is in a room."""
+        name = requests.room_named(request)
+        members, count = await in_database(
+            read_members, self.namespace, name, self._person, seated_in=self._room_id(name)
+        )
+        return {"ok": True, "members": members, "count": count}
+
+    # Joining.
+
+    async def _join(self, asked: JoinRoom) -> Shape:
+        name = asked.room
+        is_joined = name in self._attendee.seats
+        most = self.options.max_rooms
+        if most and not is_joined and len(self._attendee.seats) >= most:
+            raise await self._denied(name, _too_many_rooms(name, most))
+        # In the room before its messages are read: what is committed meanwhile is held back, so
+        # that nothing is lost or doubled between the snapshot and what is heard live.
+        await self.join(name, hold=True)
+        try:
+            outcome = await self._ask_to_join(asked, is_joined=is_joined)
+        except BaseException:
+            await self._unhold(name, is_joined=is_joined)
+            raise
+        self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
+        if outcome.standing.powers is not None:
+            self._remember_powers(outcome.standing.powers)
+        if not is_joined:
+            await self.emit("success", _("Joined Room: %(room)s") % {"room": name})
+        self.release(name, after=outcome.snapshot.offset)
+        if not is_joined:
+            await self._backstage.announcer.entered(
+                self.namespace,
+                name,
+                self._person.shape,
+                members=outcome.members,
+                sockets=outcome.sockets,
+                socket_id=self.socket_id,
+                announce_max=self.options.announce_max,
+            )
+            await self.on_join(name)
+        return _join_answer(name, outcome)
+
+    async def _ask_to_join(self, asked: JoinRoom, *, is_joined: bool) -> Joined:
+        """Have a join decided, checking a password if that is what it takes."""
+        request = JoinRequest(
+            namespace=self.namespace,
+            room=asked.room,
+            person=self._person,
+            socket_id=self.socket_id,
+            process_id=self.process_id,
+            page=self.options.history_page,
+            is_joined=is_joined,
+            password_given=asked.password is not None,
+            since=asked.since,
+            epoch=asked.epoch,
+            powers=self._fresh_powers(),
+            policy=await self._own_policy(asked.room, makes_room=True),
+        )
+        attempts_left = None
+        outcome = await self._backstage.joins.submit(request)
+        if isinstance(outcome, PasswordNeeded) and asked.password is not None:
+            checked, attempts_left = await self._check_password(
+                asked.room, asked.password, outcome.encoded
+            )
+            request = replace(request, checked_password=checked, powers=outcome.powers)
+            outcome = await self._backstage.joins.submit(request)
+        if isinstance(outcome, Joined):
+            return outcome
+        if not isinstance(outcome, Denied):
+            raise TypeError("a join with a checked password needs no other check")
+        if outcome.powers is not None:
+            self._remember_powers(outcome.powers)
+        raise refusal(outcome.told, asked.room, ref=outcome.ref, attempts_left=attempts_left)
+
+    async def _check_password(
+        self, room: str, password: str, encoded: str
+    ) -> tuple[CheckedPassword, int | None]:
+        """Check a password behind the throttle; give the result, and the tries that are left."""
+        limits = TryLimits(self.options.password_tries, self.options.password_window_s)
+        place = f"{self.namespace}\0{room}"
+        # Behind a proxy that we do not know everybody has the proxy's address.
+        is_blind = client_of(self.scope, trusted_proxies()).is_proxied_blindly
+        address = None if is_blind else self._person.address
+        tried = await in_database(take_try, place, self._person.key, address, limits)
+        if isinstance(tried, Throttled):
+            raise await self._denied(room, throttled(room, tried.retry_after_s))
+        is_right = await self._backstage.passwords.check(password, encoded)
+        if is_right:
+            await in_database(give_back, tried)
+        return CheckedPassword(encoded, is_right), tried.left
+
+    async def _unhold(self, room: str, *, is_joined: bool) -> None:
+        """Undo the hold of a join that did not come about."""
+        if is_joined:
+            self.release(room)
+        else:
+            await self.leave(room)
+
+    async def _denied(self, room: str, decision: Decision) -> Refused:
+        """Record a denial that no row of the registry brought about; give what to raise."""
+        ref = await in_database(record_denied_join, self.namespace, room, self._person, decision)
+        return refusal(decision, room, ref=ref)
+
+    async def _own_policy(self, room: str, *, makes_room: bool = False) -> Policy | None:
+        """Give the application's own policy where a subclass has one; None for the row's."""
+        if type(self).get_policy is RoomNamespace.get_policy:
+            return None
+        policy = await self.get_policy(room)
+        if policy is None:
+            raise await self._denied(room, unknown_room(room))
+        if makes_room:
+            await in_database(make_room_for, self.namespace, room, self.defaults)
+        return policy
+
+    # Who and where.
+
+    @property
+    def _backstage(self) -> Backstage:
+        return backstages.of(self.process_id)
+
+    def _seat(self, room: str) -> Seated:
+        seat = self._attendee.seats.get(room)
+        if seat is None:
+            raise not_joined(room)
+        return seat
+
+    def _room_id(self, room: str) -> int | None:
+        seat = self._attendee.seats.get(room)
+        return seat.room_id if seat is not None else None
+
+    def _who(self) -> Person:
+        identity = self.identity
+        found = client_of(self.scope, trusted_proxies()).address
+        name = identity.name if identity.is_guest else self.display_name(identity.user)
+        return Person(
+            key=identity.id,
+            name=name,
+            user_id=identity.user_id,
+            guest_id=identity.guest_id,
+            address=ip_address(found) if found is not None else None,
+        )
+
+    def _identity_shape(self, title: str) -> Shape:
+        shape: Shape = {
+            "namespace": {"path": self.namespace, "title": title},
+            "user": self._person.shape,
+        }
+        if self.identity.guest_token is not None:
+            shape["guest"] = self.identity.guest_token
+        return shape
+
+    def _fresh_powers(self) -> Powers | None:
+        """Give what was read of the account, unless that is too long ago."""
+        is_stale = time.monotonic() - self._powers_read_at > self.options.recheck_s
+        return None if is_stale else self._powers
+
+    def _remember_powers(self, powers: Powers) -> None:
+        if powers is not self._powers:
+            self._powers = powers
+            self._powers_read_at = time.monotonic()
+
+
+class Main(RoomNamespace):
+    """The namespace ``/``: a greeting, and an echo, so that a bare ``io()`` finds an answer."""
+
+    defaults = NamespaceDefaults(title="Main", welcome="Welcome!")
+
+    @event("echo")
+    async def echo(self, *args: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever was sent
+        """Answer with what was sent."""
+        return args
+
+
+def _join_answer(room: str, joined: Joined) -> Shape:
+    snapshot = joined.snapshot
+    return {
+        "ok": True,
+        "room": room,
+        "members": joined.members,
+        "role": joined.standing.role,
+        "epoch": snapshot.epoch,
+        "offset": snapshot.offset,
+        "messages": snapshot.page.messages,
+        "more": snapshot.page.has_more,
+        "recovered": snapshot.is_recovered,
+    }
+
+
+def _too_many_rooms(room: str, most: int) -> Decision:
+    """Give the denial of one room more than a socket may be in."""
+    return Decision(
+        allowed=False,
+        code=Code.RATE_LIMITED.value,
+        reason=_("Leave a room before you enter %(room)s: %(most)d at once are the most.")
+        % {"room": room, "most": most},
+        rule="max_rooms",
+    )

@@ -1,0 +1,121 @@
+"""Units of reading that events ask for: history, members, missed messages, one room's policy.
+
+Synchronous, for the pool. Whoever is not in a room may read it if they may moderate it; to all
+others a room that they have not joined is ``not_joined``, whether it exists or not.
+"""
+
+from django.utils import timezone
+
+from rooms.history import NOTHING, Page, after, before, latest
+from rooms.listing import list_members
+from rooms.models import Message, Namespace, Room
+from rooms.models.records import RecordKind
+from rooms.people import Person, Standing, load_powers, load_standings, subject_of
+from rooms.policy import decide
+from rooms.policy_values import Action, Credentials, Decision, Policy
+from rooms.records import Denial, record_denials
+from rooms.refusals import not_joined
+from rooms.registry import NamespaceDefaults, find_rooms
+from rooms.shapes import Shape, message_shape
+
+
+def read_history(
+    namespace: str,
+    name: str,
+    person: Person,
+    *,
+    seated_in: int | None,
+    before_offset: int | None,
+    after_offset: int | None,
+    limit: int,
+) -> tuple[str | None, Page]:
+    """Give a room's epoch and a page of its messages; no epoch where it keeps none.
+
+    ``seated_in`` is the key of the room if the asking socket is in it. Raises ``Refused``.
+    """
+    room = _readable_room(namespace, name, person, seated_in)
+    if not room.history_size:
+        return None, NOTHING
+    now = timezone.now()
+    if before_offset is not None:
+        return room.epoch, before(room, before_offset, limit, now)
+    if after_offset is not None:
+        return room.epoch, after(room, after_offset, limit, now)
+    return room.epoch, latest(room, limit, now)
+
+
+def read_members(
+    namespace: str, name: str, person: Person, *, seated_in: int | None
+) -> tuple[list[Shape], int]:
+    """Give who is in a room and how many they are; raises ``Refused``."""
+    room_id = seated_in
+    if room_id is None:
+        room_id = _readable_room(namespace, name, person, seated_in).pk
+    return list_members(room_id, timezone.now())
+
+
+def read_missed(namespace: str, name: str, epoch: str, after: int, upto: int) -> list[Shape]:
+    """Give the stored messages with ``after < offset <= upto`` in order, pruned ones left out."""
+    rows = Message.objects.filter(
+        room__namespace__path=namespace,
+        room__name=name,
+        room__epoch=epoch,
+        offset__gt=after,
+        offset__lte=upto,
+    )
+    return [message_shape(row, name) for row in rows.order_by("offset")]
+
+
+def find_policy(namespace: str, name: str) -> Policy | None:
+    """Give what a room's row asks for, or None where there is no row."""
+    found = find_rooms([(namespace, name)]).get((namespace, name))
+    return found.policy if found is not None else None
+
+
+def make_room_for(namespace: str, name: str, defaults: NamespaceDefaults | None) -> None:
+    """Make the hidden row under which the messages and seats of a room of another model are kept.
+
+    Does nothing where it is there.
+    """
+    if Room.objects.filter(namespace__path=namespace, name=name).exists():
+        return
+    declared = defaults or NamespaceDefaults()
+    parent, _is_new = Namespace.objects.get_or_create(
+        path=namespace,
+        defaults={
+            "title": declared.title,
+            "welcome": declared.welcome,
+            "access": declared.access,
+            "is_open": declared.is_open,
+        },
+    )
+    Room.objects.get_or_create(namespace=parent, name=name, defaults={"is_listed": False})
+
+
+def record_denied_join(namespace: str, name: str, person: Person, decision: Decision) -> str:
+    """Keep one denial and give its ref."""
+    denial = Denial(RecordKind.JOIN, namespace, name, person, decision)
+    return record_denials([denial], timezone.now())[0]
+
+
+def _readable_room(namespace: str, name: str, person: Person, seated_in: int | None) -> Room:
+    if seated_in is not None:
+        room = Room.objects.filter(pk=seated_in).first()
+        if room is None:
+            raise not_joined(name)
+        return room
+    found = find_rooms([(namespace, name)]).get((namespace, name))
+    # Guests moderate nothing. The account is looked at for rooms that are missing, too.
+    if person.user_id is None:
+        raise not_joined(name)
+    policies = {found.row.pk: found.policy} if found is not None else {}
+    standings = load_standings(policies, [person], has_missing=found is None)
+    powers = load_powers(person.user_id)
+    if found is None:
+        raise not_joined(name)
+    role = standings.get((found.row.pk, person.key), Standing()).role
+    subject = subject_of(person, Standing(role=role, powers=powers))
+    verdict = decide(found.policy, subject, Action.READ, Credentials(now=timezone.now()))
+    if not verdict.allowed:
+        raise not_joined(name)
+    return found.row
