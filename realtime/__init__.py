@@ -1,1 +1,1 @@
-"""The realtime engine: namespaces, rooms and events over Socket.IO and plain WebSocket. No models, no queries."""
+"""The realtime engine: namespaces, rooms and events over Socket.IO and plain WebSocket."""

@@ -1,7 +1,5 @@
 """The engine's app config."""
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.core.signals import setting_changed
 
@@ -21,6 +19,6 @@ class RealtimeConfig(AppConfig):
         setting_changed.connect(_follow_settings, dispatch_uid="realtime.conf")
 
 
-def _follow_settings(*, setting: str, **_: Any) -> None:
+def _follow_settings(*, setting: str, **_: object) -> None:
     if setting in {"REALTIME", "TRUSTED_PROXIES"}:
         forget_options()

@@ -18,7 +18,7 @@ from realtime.conf import options
 _SCRIPT = "application/javascript; charset=utf-8"
 _JSON = "application/json; charset=utf-8"
 _BUILDS = ("socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js")
-NAMES = {name: _SCRIPT for name in _BUILDS} | {f"{name}.map": _JSON for name in _BUILDS}
+NAMES = dict.fromkeys(_BUILDS, _SCRIPT) | {f"{name}.map": _JSON for name in _BUILDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Limits:
 
     overrides: Mapping[str, Any]
 
-    def __init__(self, **overrides: Any) -> None:
+    def __init__(self, **overrides: float) -> None:
         for name, value in overrides.items():
             _require_known(name)
             if name not in PER_CLASS:
@@ -196,7 +196,7 @@ def _hint(name: str) -> str:
     return f" Did you mean {close[0].upper()}?" if close else ""
 
 
-def _parse(name: str, value: Any, label: str | None = None) -> Any:
+def _parse(name: str, value: object, label: str | None = None) -> Any:  # noqa: ANN401
     label = label or name.upper()
     kind = _FIELDS[name].type
     parse = _PARSE_BY_ORIGIN[get_origin(kind) or kind]
@@ -210,7 +210,7 @@ def _parse(name: str, value: Any, label: str | None = None) -> Any:
     return parsed
 
 
-def _problem(name: str, value: Any) -> str | None:
+def _problem(name: str, value: Any) -> str | None:  # noqa: ANN401, PLR0911 - a list of rules
     if isinstance(value, int | float) and not isinstance(value, bool):
         if name in _POSITIVE and value <= 0:
             return "it must be greater than 0"
@@ -248,7 +248,7 @@ def _networks_problem(networks: tuple[str, ...]) -> str | None:
     return None
 
 
-def _parse_int(value: Any) -> int:
+def _parse_int(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError("it must be a whole number")
     try:
@@ -257,7 +257,7 @@ def _parse_int(value: Any) -> int:
         raise ValueError("it must be a whole number") from None
 
 
-def _parse_float(value: Any) -> float:
+def _parse_float(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("it must be a number")
     try:
@@ -269,7 +269,7 @@ def _parse_float(value: Any) -> float:
     return number
 
 
-def _parse_bool(value: Any) -> bool:
+def _parse_bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
     words = {"1": True, "true": True, "yes": True, "on": True}
@@ -279,13 +279,13 @@ def _parse_bool(value: Any) -> bool:
     raise ValueError("it must be true or false")
 
 
-def _parse_text(value: Any) -> str:
+def _parse_text(value: object) -> str:
     if not isinstance(value, str | os.PathLike):
         raise TypeError("it must be a text")
     return os.fspath(value)
 
 
-def _parse_texts(value: Any) -> tuple[str, ...]:
+def _parse_texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     if not isinstance(value, list | tuple | set | frozenset):
@@ -293,7 +293,7 @@ def _parse_texts(value: Any) -> tuple[str, ...]:
     return tuple(_parse_text(item) for item in value)
 
 
-_PARSE_BY_ORIGIN: Final[Mapping[Any, Callable[[Any], Any]]] = {
+_PARSE_BY_ORIGIN: Final[Mapping[Any, Callable[[object], Any]]] = {
     int: _parse_int,
     float: _parse_float,
     bool: _parse_bool,

@@ -101,7 +101,8 @@ async def serve_websocket(process: Process, scope: Scope, receive: Receive, send
         max_bytes=options.max_payload_bytes,
         outbox_bytes=options.outbox_bytes,
         outbox_messages=options.outbox_messages,
-        on_overflow=lambda: connection.overflow(),
+        # The connection is made of the session, and that of this transport.
+        on_overflow=lambda: connection.overflow(),  # noqa: PLW0108
     )
     client_session = await open_door(process, scope, transport, door="socket.io")
     if client_session is None:
@@ -227,4 +228,3 @@ async def _respond(
 
 def _length(body: bytes) -> tuple[bytes, bytes]:
     return b"content-length", str(len(body)).encode()
-

@@ -15,7 +15,7 @@ class UsageError(RealtimeError):
     """Our own code used the engine wrongly: let it rise, it names what to do instead."""
 
 
-class SessionClosed(RealtimeError):
+class SessionClosed(RealtimeError):  # noqa: N818 - an event, not an error
     """The other side is gone, or has been sent away; ``reason`` is a Socket.IO reason."""
 
     def __init__(self, reason: str, code: int | None = None) -> None:
@@ -24,18 +24,18 @@ class SessionClosed(RealtimeError):
         self.code = code
 
 
-class AckTimeout(RealtimeError):
+class AckTimeout(RealtimeError):  # noqa: N818 - the name of the contract
     """A client did not acknowledge an event in time, or left before it did."""
 
 
-class Refused(RealtimeError):
+class Refused(RealtimeError):  # noqa: N818 - the name of the contract
     """A handler or a rule says no; the client is told ``code``, ``message`` and ``data``.
 
     Raised in ``connect`` it refuses the socket; raised in an event's handler it is the ack
     ``{"ok": false, "code": …, "message": …, **data}``.
     """
 
-    def __init__(self, code: str, message: str, /, **data: Any) -> None:
+    def __init__(self, code: str, message: str, /, **data: object) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message

@@ -28,9 +28,9 @@ class Lifecycle:
 
     def __init__(self, routing: RoutingTable) -> None:
         self._routing = routing
-        self._starting: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, asyncio.Task[Process]
-        ] = WeakKeyDictionary()
+        self._starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Process]] = (
+            WeakKeyDictionary()
+        )
 
     async def process(self) -> Process:
         """Return this loop's process, started if it was not."""

@@ -26,7 +26,6 @@ class Feed:
         """The epoch of the events seen last."""
         return self._epoch or ""
 
-    @property
     def has_gap(self) -> bool:
         """Whether something came early and waits for its predecessors."""
         return self.position is not None and self.highest > self.position
@@ -57,7 +56,7 @@ class Feed:
         return self._ready()
 
     def fill(self, upto: int, found: list[Broadcast]) -> list[Broadcast]:
-        """Take what was read up to ``upto``; offsets that are missing still are skipped for good."""
+        """Take what was read up to ``upto``; offsets still missing are skipped for good."""
         delivered: list[Broadcast] = []
         for broadcast in found:
             if broadcast.number is None or self.position is None:

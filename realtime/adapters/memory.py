@@ -286,7 +286,7 @@ class MemoryAdapter:
         return kept
 
     def _mind_gap(self, namespace: str, room: str, entry: _Room) -> None:
-        if entry.feed.has_gap and entry.filler is None:
+        if entry.feed.has_gap() and entry.filler is None:
             entry.filler = asyncio.get_running_loop().create_task(
                 self._fill_gap(namespace, room, entry), name="gap filler"
             )
@@ -295,11 +295,11 @@ class MemoryAdapter:
         feed = entry.feed
         patience_s = GAP_PATIENCE_S
         try:
-            while feed.has_gap:
+            while feed.has_gap():
                 before = feed.position
                 await asyncio.sleep(patience_s)
                 patience_s = GAP_PATIENCE_S
-                if not feed.has_gap or feed.position is None:
+                if not feed.has_gap() or feed.position is None:
                     break
                 if feed.position != before:
                     # What was awaited came by itself; the next may as well.
@@ -338,9 +338,7 @@ def _hold(held: list[_Held], member: Member, item: _Held) -> None:
         member.overflow()
 
 
-def _message(
-    broadcast: Broadcast, wire: Wire, messages: dict[Wire, WireMessage]
-) -> WireMessage:
+def _message(broadcast: Broadcast, wire: Wire, messages: dict[Wire, WireMessage]) -> WireMessage:
     message = messages.get(wire)
     if message is None:
         message = messages[wire] = wire.event(broadcast.namespace, broadcast.event)

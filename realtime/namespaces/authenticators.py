@@ -84,9 +84,7 @@ async def guest(scope: Scope, auth: dict[str, Any]) -> Identity | None:
     guest_id = shared.setdefault("guest_id", guest_id or new_guest_id())
     wish = auth.get("name", query.get("name"))
     name = generated_name(guest_id) if wish is None else await _checked_name(wish)
-    return Identity(
-        AnonymousUser(), name=name, guest_id=guest_id, guest_token=sign_guest(guest_id)
-    )
+    return Identity(AnonymousUser(), name=name, guest_id=guest_id, guest_token=sign_guest(guest_id))
 
 
 def cookies_of(scope: Scope) -> dict[str, str]:
@@ -136,7 +134,7 @@ def _is_username(name: str) -> bool:
     field = model.USERNAME_FIELD
     # SQLite folds ASCII only: the common ways to write a name are asked for one by one.
     ways = {name, name.casefold(), name.lower(), name.upper(), name.title(), name.capitalize()}
-    return model._default_manager.filter(
+    return model.objects.filter(
         Q(**{f"{field}__iexact": name}) | Q(**{f"{field}__in": ways})
     ).exists()
 
@@ -148,7 +146,7 @@ def _find_session_user(session_key: str) -> Identity | None:
     if user_id is None or backend_path not in settings.AUTHENTICATION_BACKENDS:
         return None
     user = load_auth_backend(backend_path).get_user(
-        get_user_model()._meta.pk.to_python(user_id)
+        get_user_model()._meta.pk.to_python(user_id)  # noqa: SLF001 - Django's documented API
     )
     if user is None or not _has_auth_hash(user, session.get(HASH_SESSION_KEY, "")):
         return None
@@ -156,7 +154,7 @@ def _find_session_user(session_key: str) -> Identity | None:
 
 
 def _find_user_by_hash(user_id: str, auth_hash: str, session_key: str | None) -> Identity | None:
-    user = get_user_model()._default_manager.filter(pk=user_id).first()
+    user = get_user_model().objects.filter(pk=user_id).first()
     if user is None or not user.is_active or not _has_auth_hash(user, auth_hash):
         return None
     return Identity(user, session_key=session_key)

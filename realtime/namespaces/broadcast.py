@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from realtime.adapters.base import Broadcast, Number
-from realtime.adapters.channel_layer import LAYER_TIMEOUT_S, groups_of
+from realtime.adapters.channel_layer import LAYER_TIMEOUT_S, ChannelLayer, groups_of
 from realtime.adapters.envelope import EnvelopeCodec
 from realtime.exceptions import UsageError
 from realtime.namespaces.encoding import encode_event
@@ -189,7 +189,7 @@ def _publish_from_thread(broadcast: Broadcast) -> None:
 async def _send_to_layer(broadcast: Broadcast) -> None:
     codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
     message = codec.seal(broadcast, origin=_NO_PROCESS)
-    layer = get_channel_layer()
+    layer = cast("ChannelLayer", get_channel_layer())
     try:
         async with asyncio.timeout(LAYER_TIMEOUT_S):
             for group in groups_of(broadcast):

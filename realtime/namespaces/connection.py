@@ -15,7 +15,7 @@ from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Pr
 from realtime.namespaces.socket import EndReason, Socket, SocketState
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
-from realtime.protocol.wires import SOCKET_IO_WIRE
+from realtime.protocol.wires import SOCKET_IO_WIRE, Wire
 
 # Where the server ends a socket that may come back, only the transport closes: after a DISCONNECT
 # stock clients do not reconnect.
@@ -44,7 +44,7 @@ class Connection:
 
     def __init__(self, process: Process, session: ClientSession, engine: EngineSession) -> None:
         options = process.options
-        self.wire = SOCKET_IO_WIRE
+        self.wire: Wire = SOCKET_IO_WIRE
         self.session = session
         self.send = engine.send
         self.send_patiently = engine.send_patiently
@@ -180,4 +180,3 @@ class Connection:
     def _time_out(self) -> None:
         if not self._sockets:
             self._engine.close("forced close")
-

@@ -28,7 +28,7 @@ class ProcessInfo:
     is_only: bool
 
 
-class NamespaceConsumer(AsyncConsumer):  # type: ignore[misc]
+class NamespaceConsumer(AsyncConsumer):
     """A namespace: subclass it, mount it with ``path("name", Yours.as_asgi())``.
 
     One instance serves one socket, whichever door that came through. Events of a socket are
@@ -39,7 +39,7 @@ class NamespaceConsumer(AsyncConsumer):  # type: ignore[misc]
     limits: ClassVar[Limits | None] = None
     handlers: ClassVar[Mapping[str, EventHandler]] = {}
 
-    scope: Scope
+    scope: Scope  # type: ignore[assignment]  # Channels lists the servers' keys; we add ours
     identity: Identity
     auth: dict[str, Any]
     data: dict[str, Any]
@@ -215,7 +215,9 @@ class NamespaceConsumer(AsyncConsumer):  # type: ignore[misc]
             return await method(*values)
         return await SyncToAsync(method, thread_sensitive=True)(*values)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # type: ignore[override]  # as above
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Serve one plain WebSocket; mounted in a routing table, or in Channels' own router."""
         # The plain door stands above this class: it is the one that makes sockets for it.
         from realtime.namespaces.plain import serve_consumer  # noqa: PLC0415

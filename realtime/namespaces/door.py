@@ -1,4 +1,4 @@
-"""What both doors ask of a request before anything else: where from, and may that page?"""
+"""What both doors ask of a request first: where does it come from, and may that page."""
 
 import logging
 

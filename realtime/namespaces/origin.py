@@ -142,10 +142,7 @@ def _is_allowed(origin: Origin, policy: OriginPolicy) -> bool:
     is_default_port = port == _DEFAULT_PORTS[scheme]
     return any(
         scheme == allowed_scheme
-        and (
-            (is_default_port and host.endswith(suffix))
-            or f"{host}:{port}".endswith(suffix)
-        )
+        and ((is_default_port and host.endswith(suffix)) or f"{host}:{port}".endswith(suffix))
         for allowed_scheme, suffix in policy.allowed_subdomains
     )
 

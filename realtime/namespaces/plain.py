@@ -17,8 +17,7 @@ from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Pr
 from realtime.namespaces.running import find_process
 from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.plain_frames import PlainAck, PlainEvent, decode_frame
-from realtime.protocol.wire_message import WireMessage
-from realtime.protocol.wires import PLAIN_WIRE
+from realtime.protocol.wires import PLAIN_WIRE, Wire
 from realtime.transports.base import Receive, Scope, Send
 from realtime.transports.websocket import BINARY_NOT_SPOKEN, WebSocketTransport
 
@@ -45,11 +44,10 @@ _CODE_BY_END = {
 class PlainConnection:
     """A plain WebSocket and its socket. It is the socket's link."""
 
-    wire = PLAIN_WIRE
-
     def __init__(
         self, process: Process, session: ClientSession, transport: WebSocketTransport
     ) -> None:
+        self.wire: Wire = PLAIN_WIRE
         self.session = session
         self.send = transport.send
         self.send_patiently = transport.send_patiently
@@ -137,14 +135,14 @@ class PlainConnection:
         except ProtocolError as error:
             # What cannot be read counts like an event: nobody floods us with rubbish either.
             if socket.take_event_token():
-                self.send(self.wire.error("bad_frame", str(error)))
+                self.send(PLAIN_WIRE.error("bad_frame", str(error)))
             return
         if isinstance(frame, PlainEvent):
             socket.receive_event(frame.name, frame.args, frame.ack_id, len(text))
         elif isinstance(frame, PlainAck):
             socket.receive_ack(frame.ack_id, frame.args)
         elif socket.take_event_token():
-            self.send(self.wire.pong(frame.value))
+            self.send(PLAIN_WIRE.pong(frame.value))
 
     async def _wait_until_ready(self, socket: Socket) -> None:
         self._transport.pause_reading()
@@ -210,7 +208,8 @@ async def _serve(
         max_bytes=options.max_frame_bytes,
         outbox_bytes=options.outbox_bytes,
         outbox_messages=options.outbox_messages,
-        on_overflow=lambda: connection.overflow(),
+        # The connection is made of this transport.
+        on_overflow=lambda: connection.overflow(),  # noqa: PLW0108
     )
     session = await open_door(process, scope, transport, door="plain")
     if session is None:
@@ -221,7 +220,8 @@ async def _serve(
         if consumer is None:
             connection.refuse_all(Refused(UNKNOWN_NAMESPACE, INVALID_NAMESPACE))
         elif not process.open_session(session):
-            connection.refuse_all(Refused("rate_limited", _("Too many connections from your address.")))
+            refused = Refused("rate_limited", _("Too many connections from your address."))
+            connection.refuse_all(refused)
         else:
             try:
                 await connection.run(consumer, namespace, url_route)

@@ -4,17 +4,18 @@ There is one ``Process`` for each event loop that serves sockets.
 """
 
 import asyncio
+import inspect
 import logging
 import secrets
 from collections.abc import Coroutine
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
 from realtime.adapters.base import Adapter, Broadcast, Numbered
-from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS, ChannelLayerAdapter
+from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS, ChannelLayer, ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
 from realtime.adapters.memory import MemoryAdapter
 from realtime.conf import Options
@@ -74,7 +75,8 @@ class Process:
         self.adapter: Adapter = local
         if layer is not None and not isinstance(layer, InMemoryChannelLayer):
             keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-            self.adapter = ChannelLayerAdapter(local, layer, EnvelopeCodec(keys), self.id)
+            codec = EnvelopeCodec(keys)
+            self.adapter = ChannelLayerAdapter(local, cast("ChannelLayer", layer), codec, self.id)
 
     @property
     def info(self) -> ProcessInfo:
@@ -253,5 +255,6 @@ def _most_derived(classes: list[type[NamespaceConsumer]]) -> list[type[Namespace
     """Return one class for each implementation of ``started``: bases share what they inherit."""
     seen: dict[Any, type[NamespaceConsumer]] = {}
     for consumer_class in classes:
-        seen.setdefault(consumer_class.started.__func__, consumer_class)
+        started = inspect.getattr_static(consumer_class, "started")
+        seen.setdefault(started, consumer_class)
     return list(seen.values())

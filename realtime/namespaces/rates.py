@@ -16,9 +16,7 @@ class TokenBucket:
         """Take one token; return 0.0, or how many seconds until there is one again."""
         if not self._per_s:
             return 0.0
-        self._tokens = min(
-            self._burst, self._tokens + (now - self._updated_at) * self._per_s
-        )
+        self._tokens = min(self._burst, self._tokens + (now - self._updated_at) * self._per_s)
         self._updated_at = now
         if self._tokens >= 1:
             self._tokens -= 1

@@ -1,8 +1,9 @@
 """One routing table for both doors: which consumer class serves a namespace."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.urls import URLPattern
 from django.urls.exceptions import Resolver404
@@ -32,9 +33,9 @@ class RoutingTable:
 
     def __init__(self, routes: Sequence[URLPattern]) -> None:
         for route in routes:
-            consumer_class = getattr(route.callback, "consumer_class", None)
-            if not (
-                isinstance(consumer_class, type) and issubclass(consumer_class, NamespaceConsumer)
+            consumer_class = _consumer_class(route)
+            if not inspect.isclass(consumer_class) or not issubclass(
+                consumer_class, NamespaceConsumer
             ):
                 raise UsageError(
                     f"{route.pattern!s} is no namespace: "
@@ -45,8 +46,7 @@ class RoutingTable:
     @property
     def consumer_classes(self) -> list[type[NamespaceConsumer]]:
         """Every class that serves some namespace, once."""
-        classes = (route.callback.consumer_class for route in self._routes)
-        return list(dict.fromkeys(classes))
+        return list(dict.fromkeys(_consumer_class(route) for route in self._routes))
 
     def match(self, namespace: str) -> Route | None:
         """Find who serves ``/name``, written exactly so; None if nobody does."""
@@ -65,8 +65,13 @@ class RoutingTable:
                 continue
             return Route(
                 namespace=namespace,
-                consumer_class=route.callback.consumer_class,
-                initkwargs=route.callback.consumer_initkwargs,
+                consumer_class=_consumer_class(route),
+                initkwargs=getattr(route.callback, "consumer_initkwargs", {}),
                 url_route={"args": args, "kwargs": {**kwargs, **route.default_args}},
             )
         return None
+
+
+def _consumer_class(route: URLPattern) -> type[NamespaceConsumer]:
+    """Return the class that Channels' ``as_asgi()`` noted on the callback."""
+    return cast("type[NamespaceConsumer]", getattr(route.callback, "consumer_class", None))

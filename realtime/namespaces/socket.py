@@ -125,9 +125,7 @@ class Socket:
         self._task: asyncio.Task[None] | None = None
         self._acks: dict[int, asyncio.Future[list[Any]]] = {}
         self._next_ack_id = 0
-        self._events = TokenBucket(
-            per_s=options.events_per_s, burst=options.events_burst, now=now
-        )
+        self._events = TokenBucket(per_s=options.events_per_s, burst=options.events_burst, now=now)
         self._joins = TokenBucket(per_s=options.joins_per_s, burst=options.joins_burst, now=now)
         self._patience = Patience(limit_s=FLOOD_PATIENCE_S)
         self._expiry: asyncio.TimerHandle | None = None
@@ -151,11 +149,11 @@ class Socket:
             return
         if not self.take_event_token(ack_id):
             return
-        if len(self._inbox) >= INBOX_MAX_EVENTS or self._inbox_bytes + size > INBOX_MAX_BYTES:
-            # One large event passes into an empty inbox: its size has a limit of its own.
-            if self._inbox:
-                self.end(EndReason.RATE_LIMITED.value)
-                return
+        is_full = len(self._inbox) >= INBOX_MAX_EVENTS
+        # One large event passes into an empty inbox: its size has a limit of its own.
+        if is_full or (self._inbox and self._inbox_bytes + size > INBOX_MAX_BYTES):
+            self.end(EndReason.RATE_LIMITED.value)
+            return
         self._inbox.append(_Event(name, args, ack_id, size))
         self._inbox_bytes += size
         self._wake_up()

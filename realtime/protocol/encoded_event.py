@@ -92,9 +92,9 @@ def _inline(value: Any, attachments: tuple[bytes, ...]) -> Any:
     if isinstance(value, list):
         return [_inline(item, attachments) for item in value]
     if isinstance(value, dict):
-        number = value.get("num")
+        number: Any = value.get("num")
         # An application's own data may look like a placeholder: only ours have a number in range.
         if value.get("_placeholder") is True and number in range(len(attachments)):
-            return attachments[number]
+            return attachments[int(number)]
         return {key: _inline(item, attachments) for key, item in value.items()}
     return value

@@ -22,14 +22,10 @@ class Wire(Protocol):
     def connected(self, namespace: str, socket_id: str) -> WireMessage:
         """Say that the socket is in; its public id comes with it."""
 
-    def refused(
-        self, namespace: str, message: str, data: dict[str, Any] | None
-    ) -> WireMessage:
+    def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
         """Say that the socket may not come in; without ``data`` the key is left out."""
 
-    def event(
-        self, namespace: str, event: EncodedEvent, ack_id: int | None = None
-    ) -> WireMessage:
+    def event(self, namespace: str, event: EncodedEvent, ack_id: int | None = None) -> WireMessage:
         """Write an event; ``ack_id`` asks the client for an answer."""
 
     def ack(self, namespace: str, ack_id: int, args: EncodedArgs) -> WireMessage:
@@ -47,26 +43,22 @@ class SocketIoWire:
         header = encode_header(SocketType.CONNECT, namespace)
         return WireMessage(f"{_MESSAGE}{header}{encode_json({'sid': socket_id})}")
 
-    def refused(
-        self, namespace: str, message: str, data: dict[str, Any] | None
-    ) -> WireMessage:
+    def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
         """Write CONNECT_ERROR."""
-        payload = {"message": message} if data is None else {"message": message, "data": data}
+        payload: dict[str, Any] = {"message": message}
+        if data is not None:
+            payload["data"] = data
         header = encode_header(SocketType.CONNECT_ERROR, namespace)
         return WireMessage(f"{_MESSAGE}{header}{encode_json(payload)}")
 
-    def event(
-        self, namespace: str, event: EncodedEvent, ack_id: int | None = None
-    ) -> WireMessage:
+    def event(self, namespace: str, event: EncodedEvent, ack_id: int | None = None) -> WireMessage:
         """Write EVENT, or BINARY_EVENT and its attachments."""
         args = event.args
         header = encode_header(
             SocketType.EVENT, namespace, ack_id=ack_id, attachments=len(args.attachments)
         )
         rest = "]" if args.json == "[]" else "," + args.json[1:]
-        return WireMessage(
-            f"{_MESSAGE}{header}[{encode_json(event.name)}{rest}", *args.attachments
-        )
+        return WireMessage(f"{_MESSAGE}{header}[{encode_json(event.name)}{rest}", *args.attachments)
 
     def ack(self, namespace: str, ack_id: int, args: EncodedArgs) -> WireMessage:
         """Write ACK, or BINARY_ACK and its attachments."""
@@ -88,9 +80,7 @@ class PlainWire:
         """Write the first frame of an accepted socket."""
         return _frame({"connect": {"sid": socket_id, "namespace": namespace}})
 
-    def refused(
-        self, namespace: str, message: str, data: dict[str, Any] | None
-    ) -> WireMessage:
+    def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
         """Write the frame that a refused socket gets before its close."""
         del namespace
         payload: dict[str, Any] = {"message": message}
@@ -98,9 +88,7 @@ class PlainWire:
             payload["data"] = data
         return _frame({"connect_error": payload})
 
-    def event(
-        self, namespace: str, event: EncodedEvent, ack_id: int | None = None
-    ) -> WireMessage:
+    def event(self, namespace: str, event: EncodedEvent, ack_id: int | None = None) -> WireMessage:
         """Write an event frame; ``args`` is always there."""
         del namespace
         ending = "}" if ack_id is None else f',"id":{ack_id}}}'

@@ -43,7 +43,7 @@ class SessionHandler(Protocol):
 
 
 class Session:
-    """A client's session. ``close`` may be called by anyone at any time; the first reason counts."""
+    """A client's session. Anyone may ``close`` it at any time; the first reason counts."""
 
     def __init__(self, handshake: Handshake, transport: WebSocketTransport) -> None:
         loop = asyncio.get_running_loop()

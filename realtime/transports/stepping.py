@@ -5,20 +5,19 @@ A server's ``send`` nearly always finishes without waiting. Stepping its corouti
 """
 
 from collections.abc import Awaitable, Coroutine, Generator
-from types import coroutine
 from typing import Any
 
 
 class Suspended:
     """A coroutine that was stepped once and waits; await it to drive it to its end."""
 
-    def __init__(self, running: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    def __init__(self, running: Coroutine[Any, Any, None], waits_for: object) -> None:
         self._running = running
         self._waits_for = waits_for
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Go on where the first step stopped."""
-        return _drive(self._running, self._waits_for).__await__()
+        return (yield from _drive(self._running, self._waits_for))
 
     def close(self) -> None:
         """Give it up."""
@@ -41,8 +40,7 @@ def step(call: Awaitable[None]) -> Suspended | Awaitable[None] | None:
     return Suspended(call, waits_for)
 
 
-@coroutine
-def _drive(running: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+def _drive(running: Coroutine[Any, Any, None], waits_for: object) -> Generator[Any, Any, None]:
     while True:
         try:
             value = yield waits_for

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from realtime.exceptions import SessionClosed
-from realtime.protocol.wire_message import WireMessage
 from realtime.transports.base import FRAMES_EXTENSION, FrameWriter, Receive, Scope, Send
 from realtime.transports.outbox import SEND_FAILURES, Outbox
 
