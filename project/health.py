@@ -10,15 +10,16 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
 from django.db import Error, connection
 
-Phase = Literal["starting", "serving", "draining"]
+from realtime.namespaces.process import ProcessState
+from realtime.transports.base import AsgiApplication, Receive, Scope, Send
 
 DATABASE_EVERY_S = 1.0
 DATABASE_NOTICE_S = 3.0
@@ -30,24 +31,21 @@ LAYER_GRACE_S = 15.0
 FIRST_PROBE_S = 1.0
 
 Result = TypeVar("Result")
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
-
 logger = logging.getLogger(__name__)
 
 
 def readiness(
-    phase: Phase, *, database_unseen_s: float | None, layer_unseen_s: float | None
+    state: ProcessState, *, database_unseen_s: float | None, layer_unseen_s: float | None
 ) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of `/readyz`.
 
     ``…_unseen_s`` are the seconds since that part last answered, None where it never has. The body
     is ``{"status", "degraded": [part…]}``, and with 503 for a part ``"missing": [part…]``.
     """
-    if phase != "serving" or database_unseen_s is None or layer_unseen_s is None:
-        return 503, {"status": "draining" if phase == "draining" else "starting", "degraded": []}
+    if state is not ProcessState.READY:
+        return 503, {"status": state.value, "degraded": []}
+    if database_unseen_s is None or layer_unseen_s is None:
+        return 503, {"status": ProcessState.STARTING.value, "degraded": []}
     unseen = [
         ("database", database_unseen_s, DATABASE_NOTICE_S, DATABASE_GRACE_S),
         ("layer", layer_unseen_s, LAYER_NOTICE_S, LAYER_GRACE_S),
@@ -147,17 +145,25 @@ class LayerWatch:
 class HealthDoor:
     """Answer the two health paths, and hand everything else to the application.
 
-    The watches start with the first `/readyz`: where nobody asks, nothing is watched.
+    The watches start with the first `/readyz`: where nobody asks, nothing is watched. So does
+    what serves sockets, by ``start``, under a server's own command that has not started it.
     """
 
-    def __init__(self, application: Application, *, phase: Callable[[], Phase]) -> None:
+    def __init__(
+        self,
+        application: AsgiApplication,
+        *,
+        start: Callable[[], Awaitable[None]],
+        state: Callable[[], ProcessState],
+    ) -> None:
         self._application = application
-        self._phase = phase
+        self._start_serving = start
+        self._state = state
         self._database = DatabaseWatch()
         self._layer = LayerWatch()
         self._layer_task: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         path = scope.get("path") if scope["type"] == "http" else None
         if path == "/healthz":
@@ -165,7 +171,7 @@ class HealthDoor:
         elif path == "/readyz":
             await self._start()
             status, body = readiness(
-                self._phase(),
+                self._state(),
                 database_unseen_s=self._database.sighting.unseen_s(),
                 layer_unseen_s=self._layer.sighting.unseen_s(),
             )
@@ -189,6 +195,7 @@ class HealthDoor:
         sightings = (self._database.sighting, self._layer.sighting)
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_PROBE_S):
+                await self._start_serving()
                 # Seen from a thread, too: an asyncio.Event is not for that.
                 while any(each.at is None for each in sightings):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)

@@ -12,22 +12,21 @@ from channels.layers import InMemoryChannelLayer
 from django.db import OperationalError
 
 from project import health
-from project.health import DatabaseWatch, HealthDoor, LayerWatch, Phase, readiness
+from project.health import DatabaseWatch, HealthDoor, LayerWatch, readiness
+from realtime.namespaces.process import ProcessState
 
 
-@pytest.mark.parametrize(
-    ("phase", "status"), [("starting", 503), ("serving", 200), ("draining", 503)]
-)
-def test_people_are_sent_here_only_while_it_serves(phase: Phase, status: int) -> None:
-    answer = readiness(phase, database_unseen_s=0, layer_unseen_s=0)
-    assert answer[0] == status
-    assert answer[1]["status"] == ("ready" if phase == "serving" else phase)
+@pytest.mark.parametrize("state", ProcessState)
+def test_people_are_sent_here_only_while_it_serves(state: ProcessState) -> None:
+    status, body = readiness(state, database_unseen_s=0, layer_unseen_s=0)
+    assert status == (200 if state is ProcessState.READY else 503)
+    assert body == {"status": state.value, "degraded": []}
 
 
 @pytest.mark.parametrize("unseen", [{"database_unseen_s": None}, {"layer_unseen_s": None}])
 def test_a_part_that_never_answered_is_still_starting(unseen: dict[str, None]) -> None:
     seconds: dict[str, float | None] = {"database_unseen_s": 0, "layer_unseen_s": 0}
-    status, body = readiness("serving", **(seconds | unseen))
+    status, body = readiness(ProcessState.READY, **(seconds | unseen))
     assert (status, body["status"]) == (503, "starting")
 
 
@@ -50,7 +49,9 @@ def test_a_missing_part_degrades_first_and_refuses_later(
     degraded: list[str],
     missing: list[str] | None,
 ) -> None:
-    answer, body = readiness("serving", database_unseen_s=database_s, layer_unseen_s=layer_s)
+    answer, body = readiness(
+        ProcessState.READY, database_unseen_s=database_s, layer_unseen_s=layer_s
+    )
     assert answer == status
     assert body["degraded"] == degraded
     assert body.get("missing") == missing
@@ -124,8 +125,11 @@ async def django(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def door_in(phase: Phase) -> AsyncIterator[HealthDoor]:
-    door = HealthDoor(django, phase=lambda: phase)
+async def door_in(state: ProcessState) -> AsyncIterator[HealthDoor]:
+    async def start() -> None:
+        pass
+
+    door = HealthDoor(django, start=start, state=lambda: state)
     try:
         yield door
     finally:
@@ -144,25 +148,25 @@ def database_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_the_process_is_alive_while_it_drains() -> None:
-    async with door_in("draining") as door:
+    async with door_in(ProcessState.DRAINING) as door:
         assert await Wire().get(door, "/healthz") == (200, {"status": "ok"})
 
 
 @pytest.mark.usefixtures("database_that_answers")
 async def test_the_first_probe_already_knows_the_truth() -> None:
-    async with door_in("serving") as door:
+    async with door_in(ProcessState.READY) as door:
         assert await Wire().get(door, "/readyz") == (200, {"status": "ready", "degraded": []})
 
 
 @pytest.mark.usefixtures("database_that_hangs")
 async def test_a_hanging_database_holds_no_probe() -> None:
-    async with door_in("serving") as door, asyncio.timeout(2):
+    async with door_in(ProcessState.READY) as door, asyncio.timeout(2):
         answers = await asyncio.gather(*(Wire().get(door, "/readyz") for _ in range(50)))
     assert {status for status, _ in answers} == {503}
 
 
 async def test_what_is_no_probe_reaches_django() -> None:
-    async with door_in("serving") as door:
+    async with door_in(ProcessState.READY) as door:
         for path in ("/", "/readyz/more", "/games/"):
             assert await Wire().get(door, path) == (418, {"from": "django"})
 
