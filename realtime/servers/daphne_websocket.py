@@ -121,13 +121,15 @@ class DaphneFrames:
     def buffered_bytes(self) -> int:
         """Return how many bytes the kernel has not taken yet."""
         transport = self._transport
+        if not transport.connected:
+            return 0
         waiting = transport._tempDataLen  # noqa: SLF001 - Twisted counts, but tells nobody
         return waiting + len(transport.dataBuffer) - transport.offset
 
     def on_writable(self, callback: Callable[[], None]) -> None:
         """Call back once, when the buffer is low; at once if it is, or if all is lost."""
         transport = self._transport
-        if not transport.connected or self.buffered_bytes() < _LOW_WATER_BYTES:
+        if self.buffered_bytes() < _LOW_WATER_BYTES:
             asyncio.get_running_loop().call_soon(callback)
             return
         self._callbacks.append(callback)

@@ -8,6 +8,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from granian._granian import SocketHolder
 from granian.constants import HTTPModes, Interfaces
@@ -17,9 +18,11 @@ from granian.server.embed import Server
 from realtime.conf import Options
 from realtime.servers.lifecycle import ServerLife
 from realtime.servers.listening import BACKLOG, listen
-from realtime.transports.base import AsgiApplication
+from realtime.transports.base import AsgiApplication, Receive, Scope, Send
 
 _KEEP_ALIVE_PROBES = 3
+# What a last request, or a close frame on its way, may take once the sockets were told to go.
+_LAST_REQUESTS_S = 1.0
 
 
 class RealtimeServer(Server):
@@ -85,8 +88,23 @@ async def _serve(
     ready: Callable[[], None],
 ) -> None:
     servers: list[RealtimeServer] = []
+    connections: set[asyncio.Task[None]] = set()
+
+    async def serve_one(scope: Scope, receive: Receive, send: Send) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        connections.add(task)
+        try:
+            await life.application(scope, receive, send)
+        except asyncio.CancelledError:
+            # Granian would log the cut of each connection with its traceback.
+            if not life.is_ending:
+                raise
+        finally:
+            connections.discard(task)
 
     async def finish() -> None:
+        if connections:
+            await asyncio.wait(connections, timeout=_LAST_REQUESTS_S)
         for server in servers:
             server.stop()  # type: ignore[no-untyped-call]
 
@@ -98,7 +116,7 @@ async def _serve(
     listen(sockets)
     async with asyncio.TaskGroup() as tasks:
         for each in sockets:
-            server = RealtimeServer(life.application, each)
+            server = RealtimeServer(serve_one, each)
             servers.append(server)
             tasks.create_task(server.serve(), name="granian")
         # The kernel takes connections since `listen`; Granian follows within this turn.

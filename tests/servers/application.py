@@ -21,6 +21,7 @@ class Socket:
         self.frames: FrameWriter | None = scope["extensions"].get(FRAMES_EXTENSION)
         self.send = send
         self.received = 0
+        self.answers = True
         self.ended: int | None = None
         self.may_receive = asyncio.Event()
         self.may_receive.set()
@@ -61,6 +62,8 @@ class CommandedApplication:
         self.sockets: dict[str, Socket] = {}
         self.lifecycle = Lifecycle(self.sockets)
         self.replies: list[asyncio.Task[None]] = []
+        self.waits_for_door = False
+        self.door = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -92,6 +95,9 @@ class CommandedApplication:
         name = scope["path"].rstrip("/").rpartition("/")[2]
         socket = self.sockets[name] = Socket(scope, send)
         try:
+            if name == "patient":
+                self.waits_for_door = True
+                await self.door.wait()
             headers = [(b"x-served", b"yes")] if name == "headers" else []
             await send({"type": "websocket.accept", "headers": headers})
             async with socket.patience:
@@ -117,7 +123,8 @@ class CommandedApplication:
         if text is None:
             await asker.send({"type": "websocket.send", "bytes": message["bytes"]})
         elif not text.startswith("{"):
-            await asker.say(text)
+            if asker.answers:
+                await asker.say(text)
         else:
             command = json.loads(text)
             target = self.sockets[command["of"]] if "of" in command else asker
@@ -159,6 +166,11 @@ class CommandedApplication:
         assert target.frames is not None
         await asker.say(str(target.frames.buffered_bytes()))
 
+    async def _do_is_gone(self, asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
+        assert target.frames is not None
+        # Transports count no bytes once their socket is closed.
+        await asker.say(json.dumps(target.frames.buffered_bytes() == 0))
+
     async def _do_tell_when_writable(
         self, asker: Socket, target: Socket, _command: dict[str, Any]
     ) -> None:
@@ -170,6 +182,14 @@ class CommandedApplication:
             self.replies.append(loop.create_task(asker.say(text)))
 
         frames.on_writable(tell)
+
+    async def _do_is_waiting(
+        self, asker: Socket, _target: Socket, _command: dict[str, Any]
+    ) -> None:
+        await asker.say(json.dumps(self.waits_for_door))
+
+    async def _do_let_in(self, _asker: Socket, _target: Socket, _command: dict[str, Any]) -> None:
+        self.door.set()
 
     async def _do_pause(self, _asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
         assert target.frames is not None
@@ -186,6 +206,9 @@ class CommandedApplication:
 
     async def _do_receive(self, _asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
         target.may_receive.set()
+
+    async def _do_hush(self, _asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
+        target.answers = False
 
     async def _do_tell(self, asker: Socket, target: Socket, _command: dict[str, Any]) -> None:
         await asker.say(json.dumps({"received": target.received, "ended": target.ended}))
