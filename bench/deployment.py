@@ -57,7 +57,6 @@ class Deployment:
         environment = self._environment(directory / "bench.sqlite3")
         manage = [sys.executable, str(MANAGE)]
         run_command([*manage, "migrate", "--verbosity", "0"], environment)
-        run_command([*manage, "seed_demo", "--password", secrets.token_urlsafe(16)], environment)
         run_command([sys.executable, "-m", "bench.ours.seed"], environment)
         return directory
 
