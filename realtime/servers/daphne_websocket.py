@@ -196,6 +196,7 @@ class RealtimeWebSocket(WebSocketProtocol):
         self._is_paused = False
         self._was_told = False
         self._was_heard = True
+        self._is_pinged = False
         # The next ping, the wait for its pong, or the end of closing: never two of them.
         self._timer: asyncio.TimerHandle | None = None
         self._refusal: tuple[int, list[tuple[bytes, bytes]], list[bytes]] | None = None
@@ -364,6 +365,12 @@ class RealtimeWebSocket(WebSocketProtocol):
             self._is_full = True
             self._update_reading()
 
+    def onPong(self, payload: bytes) -> None:  # noqa: N802
+        """Take the next ping's time from the answer."""
+        if self._is_pinged and self.state == self.STATE_OPEN:
+            self._is_pinged = False
+            self._set_timer(self.options.ping_interval_s, self._ping)
+
     def sendData(self, data: bytes, sync: bool = False, chopsize: int | None = None) -> None:  # noqa: N802
         """Write what autobahn frames, on the same way as finished frames."""
         self.frames.push(data)
@@ -451,6 +458,7 @@ class RealtimeWebSocket(WebSocketProtocol):
             self._set_timer(self.options.ping_interval_s, self._ping)
             return
         self._was_heard = False
+        self._is_pinged = True
         self.sendPing()
         self._set_timer(self.options.ping_timeout_s, self._check_pong)
 

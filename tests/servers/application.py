@@ -70,6 +70,9 @@ class CommandedApplication:
             await self._answer(scope, send)
         elif scope["path"].endswith("/refused"):
             await self._refuse(scope, receive, send)
+        elif scope["path"].endswith("/closed"):
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
         elif scope["path"].endswith("/silent"):
             await receive()
         else:

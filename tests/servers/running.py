@@ -71,11 +71,11 @@ class RunningServer:
             return cast("bytes", answer.read())
 
     @contextmanager
-    def begin(self, path: str) -> Iterator["BareClient"]:
+    def begin(self, path: str, header: bytes = b"X-Nothing: much") -> Iterator["BareClient"]:
         """Connect a client that has asked for a WebSocket and not read the answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as connection:
             client = BareClient(connection)
-            client.ask_for_websocket(path)
+            client.ask_for_websocket(path, header)
             yield client
 
     @contextmanager
@@ -117,14 +117,14 @@ class BareClient:
         self.unsent = b""
         self._unread = b""
 
-    def ask_for_websocket(self, path: str) -> None:
-        """Send the handshake."""
+    def ask_for_websocket(self, path: str, header: bytes) -> None:
+        """Send the handshake with one more header."""
         key = base64.b64encode(os.urandom(16)).decode()
         head = (
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         )
-        self.connection.sendall(head.encode())
+        self.connection.sendall(head.encode() + header + b"\r\n\r\n")
 
     def read_answer(self) -> None:
         """Read the handshake's answer, which must accept it."""
