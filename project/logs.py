@@ -36,7 +36,7 @@ class LineFormatter(logging.Formatter):
             return line
         traceback = self.formatException(record.exc_info).splitlines()
         if self.fold_tracebacks:
-            return f'{line} traceback="{escape(chr(10).join(traceback))}"'
+            return f"{line} traceback={quote_whole(chr(10).join(traceback))}"
         return "\n".join([line, *(f"  | {escape(each)}" for each in traceback)])
 
 
@@ -54,8 +54,12 @@ def quote(value: object) -> str:
     text = str(value)
     if BARE_VALUE.fullmatch(text) and len(text) <= MAX_VALUE_CHARS:
         return text
-    cut = text[:MAX_VALUE_CHARS] + ("…" if len(text) > MAX_VALUE_CHARS else "")
-    return '"' + escape(cut.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return quote_whole(text[:MAX_VALUE_CHARS] + ("…" if len(text) > MAX_VALUE_CHARS else ""))
+
+
+def quote_whole(text: str) -> str:
+    """Return the text in quotation marks, with its own ones escaped, however long it is."""
+    return '"' + escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def escape(text: str) -> str:

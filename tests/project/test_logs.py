@@ -46,6 +46,7 @@ def traceback(*, fold: bool) -> str:
 def test_a_folded_traceback_stays_in_the_line_of_its_record() -> None:
     assert "\n" not in traceback(fold=True)
     assert "ValueError" in traceback(fold=True)
+    assert 'File \\"' in traceback(fold=True)
 
 
 def test_a_traceback_for_people_marks_each_of_its_lines() -> None:
