@@ -1,5 +1,7 @@
 """The rooms app's config."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -10,3 +12,7 @@ class RoomsConfig(AppConfig):
     name = "rooms"
     verbose_name = _("Rooms")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks; models can be imported by now."""
+        import_module("rooms.checks")

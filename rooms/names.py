@@ -17,7 +17,7 @@ NONCE_MAX = 64
 
 # The rules of a room's name once more, for the database's own check. Escapes of four digits are
 # those that Python's and PostgreSQL's expressions read alike; surrogates reach neither database.
-_REFUSED = r"\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+_REFUSED = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
 _BLANK = r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 ROOM_NAME_PATTERN = (
     rf"\A[^{_REFUSED}{_BLANK}]([^{_REFUSED}]{{0,{ROOM_NAME_MAX - 2}}}[^{_REFUSED}{_BLANK}])?\Z"
