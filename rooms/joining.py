@@ -148,14 +148,13 @@ class _Batch:
     snapshots: dict[tuple[int, int | None, str | None, int], Snapshot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rooms = find_rooms({(request.namespace, request.room) for request in self.requests})
+        persons = {request.person.key: request.person for request in self.requests}.values()
+        self.rooms = find_rooms(
+            {(request.namespace, request.room) for request in self.requests}, persons
+        )
         self.standings = load_standings(
-            {found.row.pk: found.policy for found in self.rooms.values()},
-            {request.person.key: request.person for request in self.requests}.values(),
-            # Rooms that are not there are asked about too: their answer takes as long.
-            has_missing=any(
-                (request.namespace, request.room) not in self.rooms for request in self.requests
-            ),
+            {found.row.pk: found.policy for found in self.rooms.values() if found.has_standings},
+            persons,
         )
 
     def decide(self, attempt: _Attempt, occupancy: Occupancy | None = None) -> None:

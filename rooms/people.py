@@ -20,8 +20,6 @@ from rooms.shapes import GUEST_PREFIX, Shape, person_shape
 PERMISSION = "rooms.moderate_room"
 # The access kinds that leave grants behind.
 _GRANTING = frozenset({Access.PASSWORD, Access.INVITATION})
-# The key of no room at all.
-NO_ROOM = 0
 _NOTHING = Value("", output_field=CharField())
 # Room, user, guest, role, grant, its password's version.
 _Row = tuple[int, object, str, str, int, str]
@@ -108,22 +106,19 @@ def load_powers(user_id: str) -> Powers:
 
 
 def load_standings(
-    rooms: Mapping[int, Policy], persons: Collection[Person], *, has_missing: bool = False
+    rooms: Mapping[int, Policy], persons: Collection[Person]
 ) -> dict[tuple[int, str], Standing]:
     """Read roles and grants of these persons in these rooms, by room and person's key.
 
     At most one query, and none where there can be nothing to find: guests have no roles, and
-    grants come of passwords and invitations alone. Hidden rooms, and with ``has_missing`` those
-    that are not there, are asked about in full, so that no answer's time tells them apart. A pair
-    that is missing is a stranger's.
+    grants come of passwords and invitations alone. A pair that is missing is a stranger's.
     """
-    room_ids = [*rooms, NO_ROOM] if has_missing else [*rooms]
     user_ids = {person.user_id for person in persons if person.user_id is not None}
     guest_ids = {person.guest_id for person in persons if person.guest_id is not None}
-    granting = [pk for pk in room_ids if pk == NO_ROOM or _may_grant(rooms[pk])]
+    granting = [pk for pk, policy in rooms.items() if policy.access in _GRANTING]
     parts: list[QuerySet[Any, _Row]] = []
-    if user_ids:
-        parts.append(_roles(room_ids, user_ids))
+    if user_ids and rooms:
+        parts.append(_roles(rooms, user_ids))
     if granting:
         parts.append(_grants(granting, user_ids, guest_ids))
     if not parts:
@@ -138,10 +133,6 @@ def load_standings(
             grant = GrantValue(id=str(grant_id), password_version=version or None)
             found[key] = Standing(before.role, (*before.grants, grant))
     return found
-
-
-def _may_grant(policy: Policy) -> bool:
-    return policy.access in _GRANTING or not policy.is_listed
 
 
 def _roles(rooms: Collection[int], user_ids: set[str]) -> "QuerySet[Any, _Row]":

@@ -104,12 +104,12 @@ def _readable_room(namespace: str, name: str, person: Person, seated_in: int | N
         if room is None:
             raise not_joined(name)
         return room
-    found = find_rooms([(namespace, name)]).get((namespace, name))
     # Guests moderate nothing. The account is looked at for rooms that are missing, too.
     if person.user_id is None:
         raise not_joined(name)
-    policies = {found.row.pk: found.policy} if found is not None else {}
-    standings = load_standings(policies, [person], has_missing=found is None)
+    found = find_rooms([(namespace, name)], [person]).get((namespace, name))
+    policies = {found.row.pk: found.policy} if found is not None and found.has_standings else {}
+    standings = load_standings(policies, [person])
     powers = load_powers(person.user_id)
     if found is None:
         raise not_joined(name)

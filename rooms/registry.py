@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
-from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
 
-from rooms.models import Namespace, Room
+from rooms.models import Grant, Membership, Namespace, Room
+from rooms.people import Person
 from rooms.policy_values import Access, NamespacePolicy, Policy
 
 
@@ -35,10 +36,14 @@ class NamespaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class FoundRoom:
-    """A room's row with the policy that it states."""
+    """A room's row with the policy that it states.
+
+    ``has_standings`` is false where none of the persons asked about has a role or a grant in it.
+    """
 
     row: Room
     policy: Policy
+    has_standings: bool = True
 
 
 def namespace_exists(path: str) -> bool:
@@ -62,8 +67,14 @@ def default_facts(path: str, defaults: NamespaceDefaults) -> NamespaceFacts:
     return NamespaceFacts(defaults.title, defaults.welcome, policy)
 
 
-def find_rooms(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], FoundRoom]:
-    """Read the rooms of these pairs of namespace path and name that are there."""
+def find_rooms(
+    keys: Collection[tuple[str, str]], persons: Collection[Person] | None = None
+) -> dict[tuple[str, str], FoundRoom]:
+    """Read the rooms of these pairs of namespace path and name that are there.
+
+    With ``persons`` the same query says whether any of them stands in a room, so that for most
+    joins no other has to be made; that also makes a hidden room cost what a missing one does.
+    """
     names_in: dict[str, set[str]] = {}
     for path, name in keys:
         names_in.setdefault(path, set()).add(name)
@@ -72,10 +83,10 @@ def find_rooms(keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Found
         wanted |= Q(namespace__path=path, name__in=names)
     if not wanted:
         return {}
-    return {
-        (found.row.namespace.path, found.row.name): found
-        for found in with_policies(Room.objects.filter(wanted))
-    }
+    rooms = Room.objects.filter(wanted)
+    if persons is not None:
+        rooms = rooms.annotate(has_standings=_has_standings(persons))
+    return {(found.row.namespace.path, found.row.name): found for found in with_policies(rooms)}
 
 
 def lock_rooms(room_ids: Collection[int]) -> dict[int, FoundRoom]:
@@ -92,7 +103,17 @@ def with_policies(rooms: QuerySet[Room]) -> list[FoundRoom]:
     rows = list(rooms.select_related("namespace"))
     _prefetch_groups(rows)
     _prefetch_groups([row.namespace for row in rows])
-    return [FoundRoom(row, row.as_policy()) for row in rows]
+    return [FoundRoom(row, row.as_policy(), getattr(row, "has_standings", True)) for row in rows]
+
+
+def _has_standings(persons: Collection[Person]) -> Exists | Q:
+    user_ids = {person.user_id for person in persons if person.user_id is not None}
+    guest_ids = {person.guest_id for person in persons if person.guest_id is not None}
+    held = Q(user_id__in=user_ids) | Q(guest_id__in=guest_ids)
+    grants = Exists(Grant.objects.filter(held, room=OuterRef("pk")))
+    if not user_ids:
+        return grants
+    return grants | Exists(Membership.objects.filter(room=OuterRef("pk"), user_id__in=user_ids))
 
 
 def _prefetch_groups(rows: Iterable[Room] | Iterable[Namespace]) -> None:

@@ -130,7 +130,11 @@ def post_message(
 
 
 async def aensure_room(
-    namespace: str, name: str, *, actor: AbstractBaseUser | None = None, **fields: Any
+    namespace: str,
+    name: str,
+    *,
+    actor: AbstractBaseUser | None = None,
+    **fields: Any,  # noqa: ANN401 - a row's fields
 ) -> Room:
     """Do what ``ensure_room`` does, in asynchronous code."""
     return await in_database(ensure_room, namespace, name, actor=actor, **fields)
