@@ -105,15 +105,6 @@ def unknown_room(name: str) -> Decision:
     )
 
 
-def is_room_open(policy: Policy, now: datetime) -> bool:
-    """Say whether the room's switch and its hours both let people in at ``now``."""
-    if not policy.is_open:
-        return False
-    if policy.opens_at is not None and now < policy.opens_at:
-        return False
-    return policy.closes_at is None or now < policy.closes_at
-
-
 @dataclass(slots=True)
 class _Case:
     """The values of one decision and the steps taken so far."""
@@ -229,11 +220,20 @@ def _refuse_closed_namespace(case: _Case) -> Decision | None:
 
 def _refuse_closed_room(case: _Case) -> Decision | None:
     room = _room(case)
-    if is_room_open(room, case.credentials.now):
+    if _is_room_open(room, case.credentials.now):
         case.passed("room open")
         return None
     rule = "room.opens_at, room.closes_at" if room.is_open else "room.is_open"
     return case.denied("room open", Code.ROOM_CLOSED, rule)
+
+
+def _is_room_open(policy: Policy, now: datetime) -> bool:
+    """Say whether the room's switch and its hours both let people in at ``now``."""
+    if not policy.is_open:
+        return False
+    if policy.opens_at is not None and now < policy.opens_at:
+        return False
+    return policy.closes_at is None or now < policy.closes_at
 
 
 def _refuse_banned(case: _Case) -> Decision | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.conf import settings
 from django.db import models
@@ -18,6 +19,8 @@ PERSON_KEY_MAX = GUEST_ID_MAX + len("guest:")
 # As long as the longest username of Django's own user model.
 AUTHOR_MAX = 150
 PRUNE_LIMIT = 1_000
+# How many messages are looked at in one go for their age.
+PAGE = 100
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -39,18 +42,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         Costs in proportion to what it deletes, whatever the room holds. Call it again while it
         returns ``limit``. Safe to run twice at once.
         """
-        oldest = self.filter(room=room).order_by("offset")
-        offsets = oldest.values_list("offset", "created_at")[:limit]
-        first_kept = room.last_offset - room.history_size + 1
-        expired_before = now - timedelta(days=room.history_days) if room.history_days else None
-        doomed = [
-            offset
-            for offset, created_at in offsets
-            if offset < first_kept or (expired_before and created_at < expired_before)
-        ]
-        if not doomed:
+        in_order = self.filter(room=room).order_by("offset")
+        oldest = in_order.values_list("offset", flat=True).first()
+        if oldest is None:
             return 0
-        return self.filter(room=room, offset__lte=doomed[-1]).delete()[0]
+        last = min(max(room.last_offset - room.history_size, oldest - 1), oldest + limit - 1)
+        if room.history_days is not None:
+            expired_before = now - timedelta(days=room.history_days)
+            last = _last_expired(in_order.filter(offset__lt=oldest + limit), last, expired_before)
+        return in_order.filter(offset__lte=last).delete()[0] if last >= oldest else 0
 
 
 class Message(models.Model):
@@ -140,3 +140,13 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offset}: {self.author}"
+
+
+def _last_expired(messages: MessageQuerySet, offset: int, before: datetime) -> int:
+    """Go on from ``offset`` over messages older than ``before``; give the last one's offset."""
+    while True:
+        page = list(messages.filter(offset__gt=offset).values_list("offset", "created_at")[:PAGE])
+        expired = [at for at, _made in takewhile(lambda row: row[1] < before, page)]
+        offset = expired[-1] if expired else offset
+        if len(expired) < PAGE:
+            return offset

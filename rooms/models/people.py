@@ -150,7 +150,3 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id or self.guest_id}: {self.get_via_display()}"
-
-    def as_value(self) -> policy_values.Grant:
-        """Give the value that ``decide`` takes."""
-        return policy_values.Grant(id=str(self.pk), password_version=self.password_version or None)

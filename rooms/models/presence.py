@@ -77,16 +77,11 @@ class Connection(models.Model):
 
 
 class SeatQuerySet(models.QuerySet["Seat"]):
-    """Counts over all processes; an expired lease never counts."""
+    """Reads over all processes; an expired lease never counts."""
 
     def present(self, now: datetime) -> SeatQuerySet:
         """Keep the seats whose process is alive at ``now``."""
         return self.filter(process__lease_until__gt=now)
-
-    def persons(self, room: Room, now: datetime) -> int:
-        """Count the persons in the room, each once however many sockets they have."""
-        keys = self.present(now).filter(room=room).values("person_key")
-        return keys.distinct().count()
 
 
 class Seat(models.Model):

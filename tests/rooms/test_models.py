@@ -12,6 +12,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from rooms.models import (
     Connection,
@@ -290,7 +291,6 @@ def test_grants_are_found_by_person(csgo: Room) -> None:
     assert list(Grant.objects.of_person(alice.pk, None)) == [hers]
     assert list(Grant.objects.of_person(None, "g1")) == [guests]
     assert list(Grant.objects.of_person(None, None)) == []
-    assert hers.as_value().password_version == "v1"
 
 
 # --- Messages --------------------------------------------------------------------------------
@@ -355,11 +355,32 @@ def test_pruning_deletes_what_is_not_kept_a_part_at_a_time(csgo: Room) -> None:
     assert Message.objects.prune(csgo, NOW, limit=4) == 4
     assert Message.objects.prune(csgo, NOW, limit=4) == 3
     assert Message.objects.prune(csgo, NOW, limit=4) == 0
+    csgo.history_days = 2
+    assert Message.objects.prune(csgo, NOW) == 0
     csgo.history_days = 1
     assert Message.objects.prune(csgo, NOW) == 1
     assert list(csgo.messages.values_list("offset", flat=True)) == [9, 10]
     assert Message.objects.prune(csgo, NOW + 9 * DAY) == 2
     assert csgo.last_offset == 10
+
+
+def test_pruning_by_age_deletes_many_at_once_up_to_its_limit(csgo: Room) -> None:
+    keep(csgo, 250, last_at=NOW - DAY, apart=timedelta(minutes=1))
+    csgo.history_days = 1
+    later = NOW + timedelta(seconds=1)
+    assert Message.objects.prune(csgo, later, limit=220) == 220
+    assert Message.objects.prune(csgo, later, limit=220) == 30
+
+
+def test_pruning_a_room_that_keeps_all_looks_at_little(
+    csgo: Room, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    keep(csgo, 300, apart=timedelta(minutes=1))
+    with django_assert_num_queries(1):
+        assert Message.objects.prune(csgo, NOW) == 0
+    csgo.history_days = 1
+    with django_assert_num_queries(2):
+        assert Message.objects.prune(csgo, NOW) == 0
 
 
 def test_reading_history_uses_the_index_of_room_and_offset(csgo: Room) -> None:
@@ -386,15 +407,15 @@ def seat(process: Process, room: Room, socket: str, guest: str) -> Seat:
     return Seat.objects.create(room=room, connection=taken, process=process, person_key=key)
 
 
-def test_persons_are_counted_once_and_only_under_a_live_lease(csgo: Room) -> None:
+def test_only_who_is_under_a_live_lease_is_present(csgo: Room) -> None:
     alive = Process.objects.create(id="a", lease_until=NOW + DAY)
     expired = Process.objects.create(id="b", lease_until=NOW)
     seat(alive, csgo, "s1", "g1")
     seat(alive, csgo, "s2", "g1")
     seat(alive, csgo, "s3", "g2")
     seat(expired, csgo, "s4", "g3")
-    assert Seat.objects.persons(csgo, NOW) == 2
-    assert Seat.objects.persons(csgo, NOW - DAY) == 3
+    assert Seat.objects.present(NOW).count() == 3
+    assert Seat.objects.present(NOW - DAY).count() == 4
 
 
 def test_a_connection_sits_once_in_a_room_and_goes_with_its_process(csgo: Room) -> None:
