@@ -9,6 +9,7 @@ from bench.loads.crowd import check, crowd, describe
 from bench.measurement import Load, Measurement
 from bench.window import Window
 
+# As long as what is measured, and no longer than this.
 WARM_UP_S = 1.0
 # An echo that has not come by then is lost.
 LAST_ECHO_S = 10.0
@@ -55,7 +56,7 @@ async def echo(load: Load) -> Measurement:
     """``clients`` sockets, each with one acked event in flight, for ``seconds``."""
     async with crowd(load) as clients:
         about = await describe(clients[0])
-        await echo_for(clients, WARM_UP_S)
+        await echo_for(clients, min(WARM_UP_S, load.seconds))
         window = Window.open(load.server_pid)
         latencies_s, lost = await echo_for(clients, load.seconds)
         return window.close(latencies_s=latencies_s, lost=lost, about=about, extra={})

@@ -11,6 +11,7 @@ from bench.measurement import Load, Measurement
 from bench.window import Window
 
 ROOM = "csgo"
+# As long as what is measured, and no longer than this.
 WARM_UP_S = 1.0
 # After this long without a delivery, what is outstanding counts as lost.
 SILENCE_S = 5.0
@@ -163,7 +164,7 @@ async def fanout(load: Load) -> Measurement:
         await in_waves(len(members), lambda number: join(members[number], ROOM))
         about = await describe(members[0])
         deliveries = Deliveries(members, load)
-        await deliveries.run(WARM_UP_S)
+        await deliveries.run(min(WARM_UP_S, load.seconds))
         window = Window.open(load.server_pid)
         await deliveries.run(load.seconds)
         return window.close(

@@ -1,5 +1,7 @@
 """The project's application, with the benchmark's namespaces."""
 
+from typing import cast
+
 from django.core.asgi import get_asgi_application
 
 # Applications are loaded before anything that imports a model.
@@ -7,5 +9,7 @@ django_application = get_asgi_application()
 
 from bench.ours.routing import namespaces  # noqa: E402
 from realtime.server import realtime_application  # noqa: E402
+from realtime.transports.base import AsgiApplication  # noqa: E402
 
-application = realtime_application(namespaces, http=django_application)
+# Django's stubs say dict where ASGI says any mapping.
+application = realtime_application(namespaces, http=cast(AsgiApplication, django_application))

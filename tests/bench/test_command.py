@@ -43,23 +43,43 @@ def started(*arguments: str) -> "Iterator[subprocess.Popen[str]]":
         process.communicate()
 
 
-def test_a_fan_out_is_measured_without_a_loss() -> None:
-    done = bench("fanout", *SMALL, "--only", "raw@uvicorn,pysio@uvicorn")
+def rows(report: str) -> dict[str, list[str]]:
+    """The cells of each row of the table, by the row's name."""
+    cells = [line.strip("| ").split(" | ") for line in report.splitlines() if line.startswith("| ")]
+    return {row[0]: row for row in cells}
+
+
+def test_a_fan_out_is_measured_without_a_loss_on_ours_and_on_peers() -> None:
+    names = ("ours@uvicorn", "raw@uvicorn", "pysio@uvicorn", "ours@uvicorn+message")
+
+    done = bench("fanout", *SMALL, "--only", ",".join(names))
 
     assert done.returncode == 0, done.stderr
-    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
-    found = {row[0].strip("| "): row for row in rows}
-    for name in ("raw@uvicorn", "pysio@uvicorn"):
+    found = rows(done.stdout)
+    for name in names:
         assert float(found[name][1].split()[0].replace(",", "")) > 0
         assert found[name][6] == "0"
-    assert "uvicorn" in done.stdout.partition("- raw@uvicorn:")[2]
+        assert f"- {name}: uvicorn " in done.stdout
+    assert "ours@uvicorn / raw@uvicorn: " in done.stdout
+    assert "ours@uvicorn / pysio@uvicorn: " in done.stdout
 
 
 def test_plain_json_is_measured_too() -> None:
     done = bench("echo", *SMALL, "--only", "channels@uvicorn")
 
     assert done.returncode == 0, done.stderr
-    assert "| channels@uvicorn |" in done.stdout
+    assert "channels@uvicorn" in rows(done.stdout)
+
+
+def test_slow_queries_are_measured_with_the_connections_that_they_take() -> None:
+    done = bench("database", "--rounds", "1", "--only", "ours@uvicorn")
+
+    assert done.returncode == 0, done.stderr
+    assert "ours@uvicorn: all_done_ms " in done.stdout
+    assert "ours@uvicorn: slowest_echo_ms " in done.stdout
+    if PROC.exists():
+        assert "ours@uvicorn: connections 4 (4-4), goal ≤ 4: met" in done.stdout
+        assert "ours@uvicorn: idle_connections 0 (0-0), goal ≤ 0: met" in done.stdout
 
 
 def test_an_unknown_row_is_named_with_those_there_are() -> None:
