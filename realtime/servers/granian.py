@@ -104,7 +104,10 @@ async def _serve(
 
     async def finish() -> None:
         if connections:
-            await asyncio.wait(connections, timeout=_LAST_REQUESTS_S)
+            _, pending = await asyncio.wait(connections, timeout=_LAST_REQUESTS_S)
+            # Granian would wait for them without a bound.
+            for task in pending:
+                task.cancel()
         for server in servers:
             server.stop()  # type: ignore[no-untyped-call]
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FRAMED = ("daphne", "uvicorn")
 ALL = (*FRAMED, "granian")
 TIMEOUT_S = 10.0
+Servers = Callable[[str], "RunningServer"]
 _MASK = b"\x01\x02\x03\x04"
 
 
@@ -70,6 +71,12 @@ class RunningServer:
         with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=TIMEOUT_S) as answer:
             return cast("bytes", answer.read())
 
+    def request(self, path: str) -> socket.socket:
+        """Send a plain request and leave its answer to come."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        return connection
+
     @contextmanager
     def begin(self, path: str, header: bytes = b"X-Nothing: much") -> Iterator["BareClient"]:
         """Connect a client that has asked for a WebSocket and not read the answer."""
@@ -87,13 +94,15 @@ class RunningServer:
 
 
 @contextmanager
-def running(server: str, **options: float) -> Iterator[RunningServer]:
-    """Run the test application on one of our servers; it must end cleanly and complain of nothing.
+def running(
+    server: str, *, application: str = "commanded", **options: float
+) -> Iterator[RunningServer]:
+    """Run a test application on one of our servers; it must end cleanly and complain of nothing.
 
     A block that waits for the end itself is left alone.
     """
     given = [f"{name}={value}" for name, value in options.items()]
-    started = RunningServer(["-m", "tests.servers.program", server, *given])
+    started = RunningServer(["-m", "tests.servers.program", server, application, *given])
     try:
         started.wait_until_ready()
         yield started
@@ -156,6 +165,16 @@ class BareClient:
         elif size == 127:
             size = int.from_bytes(self.read(8))
         return first, self.read(size)
+
+    def frames_to_the_end(self) -> int:
+        """Read until the connection ends, in order or not; return how many frames came."""
+        count = 0
+        try:
+            while True:
+                self.frame()
+                count += 1
+        except (EOFError, ConnectionResetError):
+            return count
 
     def text(self) -> str:
         """Return the next message, pings aside."""

@@ -1,15 +1,14 @@
 """Finished frames, back-pressure and close codes of our own WebSocket classes."""
 
 import struct
-from collections.abc import Iterator
 from socket import SO_LINGER, SOL_SOCKET
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from realtime.protocol.websocket_frames import encode_frame
-from tests.servers.running import FRAMED, RunningServer, masked_frame, running, wait_for
+from tests.servers.running import RunningServer, masked_frame, wait_for
 
 CODES = (1000, 1003, 1009, 1012, 4400, 4401, 4403, 4404, 4408, 4429)
 FLOOD_FRAME = masked_frame(0x81, b"x" * 1_000)
@@ -18,20 +17,13 @@ FLOOD_FRAME = masked_frame(0x81, b"x" * 1_000)
 FLOOD_FRAMES = 30_000
 
 
-@pytest.fixture(scope="module", params=FRAMED)
-def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """One server for the module; at its end it must not have complained of anything."""
-    with running(request.param) as started:
-        yield started
-
-
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
 @pytest.mark.parametrize("kind", ["text", "bytes"])
 def test_finished_frames_are_the_stock_path_s_bytes(
-    server: RunningServer, kind: str, size: int
+    framed: RunningServer, kind: str, size: int
 ) -> None:
     expected = encode_frame("x" * size if kind == "text" else b"x" * size)
-    with server.open("/ws/bytes") as client:
+    with framed.open("/ws/bytes") as client:
         for way in ("frames", "asgi", "frames"):
             client.command("send", way=way, kind=kind, size=size)
             assert client.read(len(expected)) == expected
@@ -41,8 +33,8 @@ def test_finished_frames_are_the_stock_path_s_bytes(
 
 @pytest.mark.parametrize("way", ["frames", "asgi"])
 @pytest.mark.parametrize("code", CODES)
-def test_each_close_code_arrives_as_it_is(server: RunningServer, code: int, way: str) -> None:
-    with connect(server.url("/ws/closing"), compression=None) as client:
+def test_each_close_code_arrives_as_it_is(framed: RunningServer, code: int, way: str) -> None:
+    with connect(framed.url("/ws/closing"), compression=None) as client:
         client.send(f'{{"do": "close", "way": "{way}", "code": {code}, "reason": "because"}}')
         with pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=5)
@@ -52,33 +44,31 @@ def test_each_close_code_arrives_as_it_is(server: RunningServer, code: int, way:
 
 
 def test_a_close_waits_behind_what_was_written_and_nothing_follows_it(
-    server: RunningServer,
+    framed: RunningServer,
 ) -> None:
-    with server.open("/ws/last") as client, server.open("/ws/asker") as asker:
+    with framed.open("/ws/last") as client, framed.open("/ws/asker") as asker:
         asker.command("send", of="last", way="frames", kind="bytes", size=60_000, times=100)
         asker.command("close", of="last", way="frames", code=1012, reason="é" * 100)
         for _ in range(100):
             assert client.frame() == (0x82, b"x" * 60_000)
         # A reason is cut to what a control frame holds, between characters.
         assert client.frame() == (0x88, (1012).to_bytes(2) + ("é" * 61).encode())
+        client.connection.sendall(masked_frame(0x88, (1012).to_bytes(2)))
         with pytest.raises(EOFError):
-            client.connection.sendall(masked_frame(0x88, (1012).to_bytes(2)))
             client.frame()
 
 
-def test_a_peer_that_takes_nothing_does_not_hold_up_a_close(server: RunningServer) -> None:
-    with server.open("/ws/slow") as slow, server.open("/ws/asker") as asker:
+def test_a_peer_that_takes_nothing_does_not_hold_up_a_close(framed: RunningServer) -> None:
+    with framed.open("/ws/slow") as slow, framed.open("/ws/asker") as asker:
         asker.command("send", of="slow", way="frames", kind="bytes", size=60_000, times=300)
         asker.command("close", of="slow", way="frames", code=1012)
         assert asker.ask("buffered", of="slow") > 1_000_000
         wait_for(lambda: asker.ask("is_gone", of="slow"))
-        with pytest.raises((EOFError, ConnectionResetError)):
-            for _ in range(300):
-                slow.frame()
+        assert slow.frames_to_the_end() < 300
 
 
-def test_the_application_hears_at_once_that_it_closed(server: RunningServer) -> None:
-    with server.open("/ws/watched") as client, server.open("/ws/asker") as asker:
+def test_the_application_hears_at_once_that_it_closed(framed: RunningServer) -> None:
+    with framed.open("/ws/watched") as client, framed.open("/ws/asker") as asker:
         asker.command("close", of="watched", way="frames", code=4403)
         wait_for(lambda: asker.ask("tell", of="watched")["ended"] == 4403)
         assert client.frame()[1][:2] == (4403).to_bytes(2)
@@ -88,9 +78,9 @@ def test_the_application_hears_at_once_that_it_closed(server: RunningServer) -> 
     ("path", "limit"), [("/ws/size", 65_536), ("/socket.io/", 1_000_000), ("/other", 1_000_000)]
 )
 def test_a_message_over_the_limit_of_its_door_closes_1009(
-    server: RunningServer, path: str, limit: int
+    framed: RunningServer, path: str, limit: int
 ) -> None:
-    with connect(server.url(path), compression=None, max_size=None) as client:
+    with connect(framed.url(path), compression=None, max_size=None) as client:
         client.send("x" * limit)
         assert client.recv(timeout=5) == "x" * limit
         client.send("x" * (limit + 1))
@@ -100,17 +90,23 @@ def test_a_message_over_the_limit_of_its_door_closes_1009(
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_flood_far_over_the_limit_still_reads_its_1009(server: RunningServer) -> None:
-    with connect(server.url("/ws/flood"), compression=None) as client:
-        with pytest.raises(ConnectionClosed) as closed:
-            client.send(["x" * 60_000 for _ in range(200)])
-            client.recv(timeout=5)
+def test_a_flood_far_over_the_limit_still_reads_its_1009(framed: RunningServer) -> None:
+    def send_and_hear(client: ClientConnection) -> None:
+        client.send(["x" * 60_000 for _ in range(200)])
+        client.recv(timeout=5)
+
+    # Where it is raised depends on who is quicker.
+    with (
+        connect(framed.url("/ws/flood"), compression=None) as client,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        send_and_hear(client)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
 
-def test_fragments_become_one_message_up_to_the_limit(server: RunningServer) -> None:
-    with connect(server.url("/ws/fragments"), compression=None, max_size=None) as client:
+def test_fragments_become_one_message_up_to_the_limit(framed: RunningServer) -> None:
+    with connect(framed.url("/ws/fragments"), compression=None, max_size=None) as client:
         client.send(["x"] * 2_000 + ["é"])
         assert client.recv(timeout=5) == "x" * 2_000 + "é"
         client.send([b"ab", b"", b"c"])
@@ -133,9 +129,9 @@ def test_fragments_become_one_message_up_to_the_limit(server: RunningServer) -> 
     ],
 )
 def test_a_malformed_frame_closes_with_its_code(
-    server: RunningServer, data: bytes, code: int
+    framed: RunningServer, data: bytes, code: int
 ) -> None:
-    with server.open("/ws/malformed") as client:
+    with framed.open("/ws/malformed") as client:
         client.connection.sendall(data)
         first, payload = client.frame()
         assert (first, int.from_bytes(payload[:2])) == (0x88, code)
@@ -144,8 +140,8 @@ def test_a_malformed_frame_closes_with_its_code(
             client.frame()
 
 
-def test_a_slow_reader_is_counted_and_its_room_is_told(server: RunningServer) -> None:
-    with server.open("/ws/slow") as slow, server.open("/ws/asker") as asker:
+def test_a_slow_reader_is_counted_and_its_room_is_told(framed: RunningServer) -> None:
+    with framed.open("/ws/slow") as slow, framed.open("/ws/asker") as asker:
         asker.command("send", of="slow", way="frames", kind="bytes", size=60_000, times=300)
         asker.command("tell_when_writable", of="slow")
         waiting = asker.ask("buffered", of="slow")
@@ -156,14 +152,14 @@ def test_a_slow_reader_is_counted_and_its_room_is_told(server: RunningServer) ->
         assert asker.ask("buffered", of="slow") == 0
 
 
-def test_room_is_told_at_once_where_nothing_waits(server: RunningServer) -> None:
-    with server.open("/ws/idle") as client:
+def test_room_is_told_at_once_where_nothing_waits(framed: RunningServer) -> None:
+    with framed.open("/ws/idle") as client:
         client.command("tell_when_writable")
         assert client.text() == "writable 0"
 
 
-def test_those_who_wait_for_room_are_told_of_a_loss(server: RunningServer) -> None:
-    with server.open("/ws/slow") as slow, server.open("/ws/asker") as asker:
+def test_those_who_wait_for_room_are_told_of_a_loss(framed: RunningServer) -> None:
+    with framed.open("/ws/slow") as slow, framed.open("/ws/asker") as asker:
         asker.command("send", of="slow", way="frames", kind="bytes", size=60_000, times=300)
         asker.command("tell_when_writable", of="slow")
         assert asker.ask("buffered", of="slow") > 0
@@ -178,22 +174,20 @@ def test_those_who_wait_for_room_are_told_of_a_loss(server: RunningServer) -> No
         assert asker.text() == "still here"
 
 
-def test_abort_drops_the_connection_and_what_waits(server: RunningServer) -> None:
-    with server.open("/ws/slow") as slow, server.open("/ws/asker") as asker:
+def test_abort_drops_the_connection_and_what_waits(framed: RunningServer) -> None:
+    with framed.open("/ws/slow") as slow, framed.open("/ws/asker") as asker:
         asker.command("send", of="slow", way="frames", kind="bytes", size=60_000, times=300)
         assert asker.ask("buffered", of="slow") > 1_000_000
         asker.command("abort", of="slow")
         wait_for(lambda: asker.ask("is_gone", of="slow"))
-        with pytest.raises((EOFError, ConnectionResetError)):
-            for _ in range(300):
-                slow.frame()
+        assert slow.frames_to_the_end() < 300
 
 
 @pytest.mark.parametrize(("stop", "go"), [("pause", "resume"), ("stop_receiving", "receive")])
 def test_a_flood_stops_while_nobody_reads_it_and_loses_nothing(
-    server: RunningServer, stop: str, go: str
+    framed: RunningServer, stop: str, go: str
 ) -> None:
-    with server.open("/ws/watched") as client, server.open("/ws/asker") as asker:
+    with framed.open("/ws/watched") as client, framed.open("/ws/asker") as asker:
         asker.command(stop, of="watched")
         before = asker.ask("tell", of="watched")["received"]
         sent = client.flood(FLOOD_FRAME, at_most=FLOOD_FRAMES)
@@ -207,8 +201,8 @@ def test_a_flood_stops_while_nobody_reads_it_and_loses_nothing(
         wait_for(lambda: asker.ask("tell", of="watched")["received"] == before + whole)
 
 
-def test_frames_before_the_handshake_s_answer_wait_for_it(server: RunningServer) -> None:
-    with server.open("/ws/asker") as asker, server.begin("/ws/patient") as client:
+def test_frames_before_the_handshake_s_answer_wait_for_it(framed: RunningServer) -> None:
+    with framed.open("/ws/asker") as asker, framed.begin("/ws/patient") as client:
         wait_for(lambda: asker.ask("is_waiting"))
         client.say("GET / HTTP/1.1\r\n\r\n")
         client.say("second")
@@ -217,18 +211,18 @@ def test_frames_before_the_handshake_s_answer_wait_for_it(server: RunningServer)
         assert (client.text(), client.text()) == ("GET / HTTP/1.1\r\n\r\n", "second")
 
 
-def test_headers_of_an_accept_are_sent(server: RunningServer) -> None:
-    with server.open("/ws/headers") as client:
+def test_headers_of_an_accept_are_sent(framed: RunningServer) -> None:
+    with framed.open("/ws/headers") as client:
         assert b"x-served: yes" in client.answer.lower()
 
 
-def test_compression_is_not_negotiated(server: RunningServer) -> None:
-    with connect(server.url("/ws/plain")) as client:
+def test_compression_is_not_negotiated(framed: RunningServer) -> None:
+    with connect(framed.url("/ws/plain")) as client:
         assert client.response is not None
         assert "Sec-WebSocket-Extensions" not in client.response.headers
         client.send('{"do": "has_frames"}')
         assert client.recv(timeout=5) == "true"
 
 
-def test_plain_http_is_served_without_naming_the_server(server: RunningServer) -> None:
-    assert server.get("/") == b"fine"
+def test_plain_http_is_served_without_naming_the_server(framed: RunningServer) -> None:
+    assert framed.get("/") == b"fine"

@@ -8,14 +8,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.servers.application import FORBIDDEN
-from tests.servers.running import ALL, FRAMED, RunningServer, masked_frame, running, wait_for
-
-
-@pytest.fixture(scope="module", params=ALL)
-def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """One server for the module; at its end it must not have complained of anything."""
-    with running(request.param) as started:
-        yield started
+from tests.servers.running import (
+    FRAMED,
+    RunningServer,
+    Servers,
+    masked_frame,
+    running,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module", params=FRAMED)
@@ -50,13 +50,18 @@ def test_a_close_before_the_accept_is_a_403(server: RunningServer) -> None:
         b"Sec-WebSocket-Version: 12",
     ],
 )
-def test_a_malformed_handshake_is_refused_and_serves_on(header: bytes) -> None:
-    with running("daphne") as started, started.begin("/ws/a", header) as client:
-        with pytest.raises(AssertionError, match="HTTP/1.1 4"):
-            client.read_answer()
-        with started.open("/ws/b") as healthy:
-            healthy.say("well")
-            assert healthy.text() == "well"
+def test_daphne_refuses_a_malformed_handshake_and_serves_on(
+    servers: Servers, header: bytes
+) -> None:
+    daphne = servers("daphne")
+    with (
+        daphne.begin("/ws/malformed", header) as client,
+        pytest.raises(AssertionError, match=r"HTTP/1\.1 4"),
+    ):
+        client.read_answer()
+    with daphne.open("/ws/healthy") as healthy:
+        healthy.say("well")
+        assert healthy.text() == "well"
 
 
 def test_pings_keep_their_fractions_of_a_second(pinging: RunningServer) -> None:
