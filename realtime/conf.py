@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 ENVIRONMENT_PREFIX: Final = "REALTIME_"
 Network = IPv4Network | IPv6Network
 _PARSERS = ("default",)
-_TRANSPORTS = ("websocket",)
+_TRANSPORTS = ("polling", "websocket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Options:
     metrics_networks: tuple[str, ...] = ()
     metrics_token: str = ""
     parser: str = "default"
-    transports: tuple[str, ...] = ("websocket",)
+    transports: tuple[str, ...] = ("polling", "websocket")
     # Whether the official client's files are served, and from which folder.
     serve_client: bool = True
     client_files: str = ""

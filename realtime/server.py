@@ -11,11 +11,13 @@ from weakref import WeakKeyDictionary
 from django.urls import URLPattern
 
 from realtime.conf import options
-from realtime.engine_door import serve_http, serve_websocket
+from realtime.doors.polling import PollingDoor
+from realtime.doors.socketio_websocket import serve_websocket
 from realtime.namespaces.plain import serve_plain
 from realtime.namespaces.process import Process
 from realtime.namespaces.routing import RoutingTable
 from realtime.transports.base import AsgiApplication, Receive, Scope, Send
+from realtime.transports.session_table import SessionTable
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ class RealtimeApplication:
         websocket: AsgiApplication | None,
     ) -> None:
         self.lifecycle = Lifecycle(routing)
+        self._sessions = SessionTable()
         self._http = http
         self._websocket = websocket
 
@@ -91,14 +94,16 @@ class RealtimeApplication:
         prefix = options().socketio_path
         if path.startswith(prefix):
             process = await self.lifecycle.process()
-            await serve_http(process, scope, send, rest=path.removeprefix(prefix))
+            door = PollingDoor(process, self._sessions)
+            await door.serve(scope, receive, send, rest=path.removeprefix(prefix))
             return
         await self._http(scope, receive, send)
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _path(scope)
         if path == options().socketio_path:
-            await serve_websocket(await self.lifecycle.process(), scope, receive, send)
+            process = await self.lifecycle.process()
+            await serve_websocket(process, self._sessions, scope, receive, send)
             return
         prefix = options().ws_prefix
         if path.startswith(prefix) or path == prefix.removesuffix("/"):

@@ -213,7 +213,9 @@ class MemoryAdapter:
         offset = broadcast.number.offset if broadcast.number is not None else None
         receivers: list[Member] = []
         messages: dict[Wire, WireMessage] = {}
-        for socket_id, member in self._without_excepted(entry.members, broadcast).items():
+        # A copy: a socket for which too much is held is sent away in the middle of this.
+        members = dict(self._without_excepted(entry.members, broadcast))
+        for socket_id, member in members.items():
             if offset is not None and offset <= entry.read_upto.get(socket_id, 0):
                 continue
             held = entry.holds.get(socket_id)
@@ -267,7 +269,8 @@ class MemoryAdapter:
             entry = self._rooms.get((broadcast.namespace, name))
             if entry is None or not entry.holds:
                 continue
-            for socket_id, member in self._without_excepted(entry.members, broadcast).items():
+            members = dict(self._without_excepted(entry.members, broadcast))
+            for socket_id, member in members.items():
                 held = entry.holds.get(socket_id)
                 if held is not None and socket_id not in selected:
                     message = _message(broadcast, member.wire, messages)

@@ -16,6 +16,7 @@ from realtime.namespaces.socket import EndReason, Socket, SocketState
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import SOCKET_IO_WIRE, Wire
+from realtime.transports.base import Ending
 
 # Where the server ends a socket that may come back, only the transport closes: after a DISCONNECT
 # stock clients do not reconnect.
@@ -35,7 +36,7 @@ class EngineSession(Protocol):
     async def send_patiently(self, message: WireMessage) -> None:
         """Hand a message over, waiting while the client does not keep up."""
 
-    def close(self, reason: str, *, keep: bool = True) -> None:
+    def close(self, reason: str, *, ending: Ending = Ending.MAY_RETURN, keep: bool = True) -> None:
         """End the session."""
 
 
@@ -72,7 +73,7 @@ class Connection:
         socket = self._sockets.get(packet.namespace)
         if socket is None or packet.type is SocketType.CONNECT_ERROR:
             # Also while its admission is still under way: it is not joined yet.
-            self._engine.close("forced close")
+            self._breach()
             return
         self._pass_on(socket, packet, len(message))
 
@@ -115,7 +116,7 @@ class Connection:
     def ended(self, socket: Socket, reason: str) -> None:
         """Tell the client that the server ends a socket, or the whole session with it."""
         if reason in _MAY_COME_BACK:
-            self._engine.close("forced close", keep=reason == EndReason.GOING_AWAY.value)
+            self._engine.close("forced server close", keep=reason == EndReason.GOING_AWAY.value)
             return
         if self._sockets.get(socket.namespace) is socket:
             del self._sockets[socket.namespace]
@@ -128,18 +129,21 @@ class Connection:
 
     def overflow(self) -> None:
         """Too much waits for the client."""
-        self._engine.close("forced close", keep=False)
+        self._engine.close("forced server close", keep=False)
 
     def go_away(self) -> None:
         """Close so that the client comes back, to another process."""
         self._engine.close("server shutting down")
+
+    def _breach(self) -> None:
+        self._engine.close("forced server close", ending=Ending.FINAL)
 
     # Packets.
 
     def _connect(self, packet: SocketPacket) -> None:
         namespace = packet.namespace
         if namespace in self._sockets:
-            self._engine.close("forced close")
+            self._breach()
             return
         most = self._process.options.max_namespaces
         if most and len(self._sockets) >= most:
@@ -162,7 +166,7 @@ class Connection:
 
     def _pass_on(self, socket: Socket, packet: SocketPacket, size: int) -> None:
         if socket.state is SocketState.CONNECTING:
-            self._engine.close("forced close")
+            self._breach()
             return
         match packet.type:
             case SocketType.EVENT if packet.data is not None:
@@ -179,4 +183,4 @@ class Connection:
 
     def _time_out(self) -> None:
         if not self._sockets:
-            self._engine.close("forced close")
+            self._breach()

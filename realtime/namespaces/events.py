@@ -5,6 +5,7 @@ attribute.
 """
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
@@ -21,6 +22,7 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 CATCH_ALL = "*"
 MAX_NAME = 128
 _MARK = "_realtime_event"
+_MISSING_FIELD = re.compile(r"Object missing required field `(.+)`")
 _ANYTHING = (Any, inspect.Parameter.empty, object)
 
 
@@ -143,15 +145,21 @@ def _decode(value: Any, kind: Any, position: int) -> Any:
     except msgspec.ValidationError as error:
         problem, _separator, path = str(error).partition(" - at `$")
         field = f"args[{position}]" + path.removesuffix("`")
+        if missing := _MISSING_FIELD.fullmatch(problem):
+            field += f".{missing[1]}"
+        field = _short(field, kind)
         raise Refused(
             "bad_request",
             _("%(field)s: %(problem)s.") % {"field": field, "problem": problem},
-            field=_short(field, kind),
+            field=field,
         ) from error
 
 
 def _short(field: str, kind: Any) -> str:
     """Name a field of the event's one record as its sender does: ``text``, not ``args[0].text``."""
-    is_record = is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
-    prefix = "args[0]."
-    return field.removeprefix(prefix) if is_record else field
+    kinds = typing.get_args(kind) or (kind,)
+    return field.removeprefix("args[0].") if any(map(_is_record, kinds)) else field
+
+
+def _is_record(kind: Any) -> bool:
+    return is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))

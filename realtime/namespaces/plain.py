@@ -19,6 +19,7 @@ from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.plain_frames import PlainAck, PlainEvent, decode_frame
 from realtime.protocol.wires import PLAIN_WIRE, Wire
 from realtime.transports.base import Receive, Scope, Send
+from realtime.transports.reading import Reading
 from realtime.transports.websocket import BINARY_NOT_SPOKEN, WebSocketTransport
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class PlainConnection:
         self._socket: Socket | None = None
         self._max_depth = process.options.max_json_depth
         self._room: asyncio.Future[None] | None = None
-        self._reading: asyncio.Timeout | None = None
+        self._reading = Reading()
         self._is_closed = False
 
     async def run(
@@ -68,15 +69,10 @@ class PlainConnection:
         process.connections.add(self)
         socket.start({})
         try:
-            async with asyncio.timeout(None) as self._reading:
-                await self._read(socket)
-        except TimeoutError:
-            # The server ended the socket while we waited for the client.
-            pass
+            await self._reading.run(self._read(socket))
         except SessionClosed as closed:
             socket.closed(closed.reason)
         finally:
-            self._reading = None
             process.connections.discard(self)
             socket.closed("transport close")
             await self._transport.closed()
@@ -164,8 +160,7 @@ class PlainConnection:
             return
         self._is_closed = True
         self._transport.close(code, keep=keep)
-        if self._reading is not None:
-            self._reading.reschedule(asyncio.get_running_loop().time())
+        self._reading.stop()
 
 
 async def serve_plain(

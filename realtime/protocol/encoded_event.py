@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from realtime.exceptions import UsageError
 from realtime.protocol.json_text import encode_json
 
 Fallback = Callable[[Any], Any]
@@ -44,37 +45,39 @@ def encode_args(args: Sequence[Any], *, fallback: Fallback | None = None) -> Enc
 
     Raises ``UsageError`` on what JSON cannot say.
     """
-    if not any(_has_bytes(arg) for arg in args):
-        return EncodedArgs(encode_json(args, fallback=fallback))
     attachments: list[bytes] = []
-    extracted = [_extract(arg, attachments) for arg in args]
-    return EncodedArgs(encode_json(extracted, fallback=fallback), tuple(attachments))
+    try:
+        if any(_has_bytes(arg, fallback) for arg in args):
+            args = [_extract(arg, fallback, attachments) for arg in args]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"not JSON: {error}") from error
+    return EncodedArgs(encode_json(args, fallback=fallback), tuple(attachments))
 
 
-def _has_bytes(value: Any) -> bool:
+def _has_bytes(value: Any, fallback: Fallback | None) -> bool:
     if type(value) in _SCALARS:
         return False
     if isinstance(value, _BYTES):
         return True
     if isinstance(value, dict):
-        return any(map(_has_bytes, value.values()))
+        return any(_has_bytes(item, fallback) for item in value.values())
     if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_has_bytes, value))
-    return _is_record(value) and _has_bytes(_fields(value))
+        return any(_has_bytes(item, fallback) for item in value)
+    return _is_record(value) and _has_bytes(_fields(value, fallback), fallback)
 
 
-def _extract(value: Any, attachments: list[bytes]) -> Any:
+def _extract(value: Any, fallback: Fallback | None, attachments: list[bytes]) -> Any:
     if type(value) in _SCALARS:
         return value
     if isinstance(value, _BYTES):
         attachments.append(bytes(value))
         return {"_placeholder": True, "num": len(attachments) - 1}
     if isinstance(value, dict):
-        return {key: _extract(item, attachments) for key, item in value.items()}
+        return {key: _extract(item, fallback, attachments) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_extract(item, attachments) for item in value]
+        return [_extract(item, fallback, attachments) for item in value]
     if _is_record(value):
-        return _extract(_fields(value), attachments)
+        return _extract(_fields(value, fallback), fallback, attachments)
     return value
 
 
@@ -84,17 +87,18 @@ def _is_record(value: Any) -> bool:
     )
 
 
-def _fields(value: Any) -> Any:
-    return msgspec.to_builtins(value, builtin_types=_BYTES, enc_hook=lambda unknown: unknown)
+def _fields(value: Any, fallback: Fallback | None) -> Any:
+    return msgspec.to_builtins(value, builtin_types=_BYTES, enc_hook=fallback)
 
 
 def _inline(value: Any, attachments: tuple[bytes, ...]) -> Any:
     if isinstance(value, list):
         return [_inline(item, attachments) for item in value]
     if isinstance(value, dict):
-        number: Any = value.get("num")
+        number = value.get("num")
         # An application's own data may look like a placeholder: only ours have a number in range.
-        if value.get("_placeholder") is True and number in range(len(attachments)):
-            return attachments[int(number)]
+        is_ours = type(number) is int and 0 <= number < len(attachments)
+        if is_ours and value.get("_placeholder") is True:
+            return attachments[number]
         return {key: _inline(item, attachments) for key, item in value.items()}
     return value

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from realtime.protocol.engine_packets import EnginePacket, EngineType, encode_packet
 from realtime.protocol.websocket_frames import encode_frame
 
 
@@ -21,6 +22,16 @@ class WireMessage:
         if len(self.parts) == 1:
             return encode_frame(self.parts[0])
         return b"".join(map(encode_frame, self.parts))
+
+    @cached_property
+    def packets(self) -> tuple[str, ...]:
+        """The parts as engine packets of a polling payload: bytes are base64 text."""
+        return tuple(
+            part
+            if isinstance(part, str)
+            else encode_packet(EnginePacket(EngineType.MESSAGE, part))
+            for part in self.parts
+        )
 
     @cached_property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """What the transports need of a server, and what a session needs of a transport."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from enum import Enum
 from typing import Any, Protocol
 
 from realtime.protocol.wire_message import WireMessage
@@ -43,10 +44,35 @@ class FrameWriter(Protocol):
         """Drop the connection at once, buffer and all."""
 
 
+class Ending(Enum):
+    """How a session ends, as far as its client is to understand it."""
+
+    FINAL = "final"
+    """The server ends it for good."""
+
+    MAY_RETURN = "may return"
+    """The server ends it, and the client is to come back by itself."""
+
+    BY_CLIENT = "by client"
+    """The client said so."""
+
+    LOST = "lost"
+    """The client is gone."""
+
+    REPLACED = "replaced"
+    """Another transport took over."""
+
+
 class Transport(Protocol):
     """How messages reach one client. Everything to that client goes through one of these."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """``websocket`` or ``polling``."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
 
     def send(self, message: WireMessage, volatile: bool = False) -> bool:
         """Hand over a message without waiting; say whether it will be written.
@@ -58,5 +84,5 @@ class Transport(Protocol):
     async def send_patiently(self, message: WireMessage) -> None:
         """Hand over a message, waiting while the outbox is full; nothing happens once closed."""
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Close after what was handed over; closing twice does nothing."""
+    def finish(self, ending: Ending, *, keep: bool = True) -> None:
+        """Close, behind what was handed over or (without ``keep``) in place of it; once."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from realtime.exceptions import SessionClosed
-from realtime.transports.base import FRAMES_EXTENSION, FrameWriter, Receive, Scope, Send
+from realtime.transports.base import FRAMES_EXTENSION, Ending, FrameWriter, Receive, Scope, Send
 from realtime.transports.outbox import SEND_FAILURES, Outbox
 
 # How long a client may take to read what stands before its close frame.
 CLOSE_TIMEOUT_S = 5.0
 REFUSE_TIMEOUT_S = 1.0
+NORMAL_CLOSE = 1000
 BINARY_NOT_SPOKEN = 1003
 TOO_BIG = 1009
 _REPLACED_UNDER_STOCK_DAPHNE = {1003: 4003, 1009: 4009, 1012: 4012}
@@ -128,6 +129,11 @@ class WebSocketTransport:
         self._closing = loop.create_task(
             self._close_by_asgi(code, reason, wait=not is_flushed), name="websocket close"
         )
+
+    def finish(self, ending: Ending, *, keep: bool = True) -> None:
+        """End the session that this carries; Socket.IO clients do not look at codes."""
+        del ending
+        self.close(NORMAL_CLOSE, keep=keep)
 
     async def closed(self) -> None:
         """Wait, in bounded time, until the close has been handed to the server."""

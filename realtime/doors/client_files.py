@@ -9,11 +9,15 @@ import gzip
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 
 from django.conf import settings
 
 from realtime.conf import options
+from realtime.doors.http_answers import TEXT, Headers, respond
+from realtime.namespaces.addresses import header_values
+from realtime.transports.base import Scope, Send
 
 _SCRIPT = "application/javascript; charset=utf-8"
 _JSON = "application/json; charset=utf-8"
@@ -29,6 +33,37 @@ class ClientFile:
     body: bytes
     gzipped: bytes
     etag: str
+
+
+async def serve_client_file(scope: Scope, send: Send, name: str) -> None:
+    """Answer a request for one of the files, or say that there is none."""
+    found = await find_client_file(name)
+    if found is None:
+        await respond(send, HTTPStatus.NOT_FOUND, TEXT, b"Not found")
+        return
+    if scope["method"] not in {"GET", "HEAD"}:
+        allow = (b"allow", b"GET, HEAD")
+        await respond(send, HTTPStatus.METHOD_NOT_ALLOWED, [*TEXT, allow], b"Method not allowed")
+        return
+    headers: Headers = [
+        (b"etag", found.etag.encode()),
+        (b"cache-control", b"public, max-age=0"),
+        (b"vary", b"Accept-Encoding"),
+        # The client is public: a page anywhere may load it.
+        (b"access-control-allow-origin", b"*"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    known = header_values(scope, b"if-none-match")
+    if found.etag in known or "*" in known:
+        await respond(send, HTTPStatus.NOT_MODIFIED, headers)
+        return
+    headers.append((b"content-type", found.content_type.encode()))
+    body = found.body
+    encodings = {value.partition(";")[0] for value in header_values(scope, b"accept-encoding")}
+    if "gzip" in encodings:
+        headers.append((b"content-encoding", b"gzip"))
+        body = found.gzipped
+    await respond(send, HTTPStatus.OK, headers, body, is_head=scope["method"] == "HEAD")
 
 
 async def find_client_file(name: str) -> ClientFile | None:
