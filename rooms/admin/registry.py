@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.kinds import PicksUsers
 from rooms.admin_forms import NamespaceForm, RoomForm
 from rooms.models import Membership, Message, Namespace, Room, Seat
+from rooms.models.registry import RoomAccess
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldOpts as FieldOpts
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 # What stands on a room's page, under which heading.
 FIELDS: tuple[tuple[StrOrPromise | None, tuple[str, ...]], ...] = (
     (None, ("namespace", "name", "title", "occupancy")),
-    (_("Who may join"), ("access", "new_password", "clear_password", "groups", "capacity")),
+    (_("Who may join"), ("access", "new_password", "clear_password", "capacity")),
+    (_("Groups that may join"), ("groups",)),
     (_("Whether it is there"), ("is_listed", "is_open", "opens_at", "closes_at", "openness")),
     (_("Who may write"), ("is_read_only", "slow_mode_s")),
     (_("What is kept"), ("history_size", "history_days", "last_offset", "created_at")),
@@ -160,8 +162,7 @@ class RoomAdmin(DeletesWithContents):
         "access",
         "occupancy",
         "openness",
-        "is_listed",
-        "is_read_only",
+        "limits",
     )
     list_select_related = ("namespace",)
     list_filter = ("namespace", "access", OccupiedFilter, "is_open", "is_listed", "is_read_only")
@@ -187,8 +188,16 @@ class RoomAdmin(DeletesWithContents):
             hidden.add("clear_password")
         if obj is not None and not self.has_change_permission(request, obj):
             hidden |= {"new_password", "clear_password"}
+        folds_groups = obj is None or obj.access != RoomAccess.GROUPS
         return [
-            (title, {"fields": tuple(name for name in names if name not in hidden)})
+            (
+                title,
+                {
+                    "fields": tuple(name for name in names if name not in hidden),
+                    # Its two lists are tall; Django unfolds them by itself when one is wrong.
+                    "classes": ("collapse",) if folds_groups and "groups" in names else (),
+                },
+            )
             for title, names in FIELDS
         ]
 
@@ -220,6 +229,20 @@ class RoomAdmin(DeletesWithContents):
         if room.closes_at:
             return gettext("Open until %(at)s") % {"at": _moment(room.closes_at)}
         return gettext("Open")
+
+    @admin.display(description=_("limits"))
+    def limits(self, room: Room) -> str:
+        """Name what is unusual about seeing the room and writing in it."""
+        named = []
+        if not room.is_listed:
+            named.append(gettext("unlisted"))
+        if room.is_read_only:
+            named.append(gettext("read-only"))
+        if room.slow_mode_s:
+            named.append(gettext("slow mode, %(seconds)d s") % {"seconds": room.slow_mode_s})
+        if not room.history_size:
+            named.append(gettext("keeps no messages"))
+        return ", ".join(named)
 
     def contents(self, rows: Sequence[Any]) -> dict[str, int]:
         """Count the memberships and messages of these rooms."""

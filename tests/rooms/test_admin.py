@@ -194,6 +194,25 @@ def test_the_room_list_says_whether_people_can_get_in_now(
     assert f'<td class="field-openness">{words}' in shown
 
 
+def test_the_room_list_names_what_is_unusual_about_a_room(staff: Client, csgo: Room) -> None:
+    Room.objects.create(
+        namespace=csgo.namespace, name="bt1", is_listed=False, is_read_only=True, slow_mode_s=30
+    )
+    shown = staff.get(page("room")).content.decode()
+    assert '<td class="field-limits">unlisted, read-only, slow mode, 30 s</td>' in shown
+    assert '<td class="field-limits">-</td>' in shown
+
+
+def test_the_groups_are_folded_away_until_they_count(staff: Client, csgo: Room) -> None:
+    group = Group.objects.create(name="players")
+    url = page("room", "change", csgo.pk)
+    assert "<details" in staff.get(url).content.decode()
+    staff.post(url, room_form(csgo, access="groups", groups=[group.pk]))
+    assert "<details" not in staff.get(url).content.decode()
+    refused = staff.post(page("room", "add"), room_form(access="groups"))
+    assert "<details" not in refused.content.decode()
+
+
 def test_a_record_is_found_by_its_reference(staff: Client) -> None:
     for code in ("forbidden", "banned"):
         DecisionRecord.objects.create(kind="join", code=code, room="csgo", name=code)
