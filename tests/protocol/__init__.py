@@ -1,0 +1,1 @@
+"""The codecs and state machines, without a loop."""
