@@ -71,3 +71,7 @@ def test_the_page_of_our_own_faults_needs_nothing() -> None:
     response = server_error(RequestFactory().get("/"))
     assert response.status_code == 500
     assert b"Something broke on our side" in response.content
+
+
+def test_a_browser_that_asks_for_an_icon_gets_one(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"].startswith("/static/rooms/img/mark")
