@@ -97,8 +97,8 @@ def _inline(value: Any, attachments: tuple[bytes, ...]) -> Any:
     if isinstance(value, dict):
         number = value.get("num")
         # An application's own data may look like a placeholder: only ours have a number in range.
-        is_ours = type(number) is int and 0 <= number < len(attachments)
-        if is_ours and value.get("_placeholder") is True:
+        is_marked = value.get("_placeholder") is True
+        if is_marked and type(number) is int and 0 <= number < len(attachments):
             return attachments[number]
         return {key: _inline(item, attachments) for key, item in value.items()}
     return value
