@@ -72,6 +72,8 @@ def ratio_verdict(ratio: Ratio, ours: list[Measurement], theirs: list[Measuremen
 
     A median beyond the goal falls short only where no round reached it.
     """
+    if min(run.server_cpu_s for run in theirs) <= 0:
+        return f"{ratio.row} / {ratio.against}: too little CPU to compare, measure for longer"
     of_medians = _cpu(ours).middle / _cpu(theirs).middle
     # Equal places are equal rounds; a row that failed has fewer.
     by_round = [mine.cpu_us / other.cpu_us for mine, other in zip(ours, theirs, strict=False)]

@@ -14,20 +14,22 @@ from bench.window import Window
 QUERY_S = 0.3
 # Often enough to meet each stall, seldom enough to stay out of its way.
 ECHO_PAUSE_S = 0.002
+# How long the server may take to let go of the connections that the connects needed.
+IDLE_S = 4.0
 
 
 async def database(load: Load) -> Measurement:
     """``clients`` sockets ask at once for 0.3 s of database time; the operations are echoes.
 
     ``extra`` has ``all_done_ms``, ``slowest_echo_ms``, and the times that the server had its
-    database file open: ``connections`` at the most, ``idle_connections`` with the crowd idle
-    before anybody asked (-1 where /proc does not tell).
+    database file open: ``connections`` at the most, ``idle_connections`` at the least while the
+    crowd was there and asked nothing (-1 where /proc does not tell).
     """
     async with crowd(load) as clients:
         echoing = await open_one(load)
         try:
             about = await describe(echoing)
-            idle = _connections(load)
+            idle = await _idle_connections(load)
             window = Window.open(load.server_pid)
             latencies_s, all_done_s, most = await _echo_while_they_wait(load, clients, echoing)
             check(clients)
@@ -65,6 +67,15 @@ async def _echo_while_they_wait(
     if answers != [{"ok": True}] * len(clients):
         raise ValueError(f"slowQuery answered {answers}")
     return latencies_s, all_done_s, most
+
+
+async def _idle_connections(load: Load) -> int:
+    deadline = time.perf_counter() + IDLE_S
+    least = _connections(load)
+    while least > 0 and time.perf_counter() < deadline:
+        await asyncio.sleep(0.05)
+        least = min(least, _connections(load))
+    return least
 
 
 def _connections(load: Load) -> int:

@@ -60,6 +60,12 @@ def test_a_goal_is_missed_only_beyond_the_spread() -> None:
     assert far.endswith(": MISSED")
 
 
+def test_a_window_without_a_tick_of_cpu_is_not_compared() -> None:
+    verdict = ratio_verdict(Ratio("ours", "theirs", 1.0), [measured(9)], [measured(0)])
+
+    assert verdict == "ours / theirs: too little CPU to compare, measure for longer"
+
+
 def test_a_ceiling_is_compared_with_the_median() -> None:
     ceiling = Ceiling("slowest_echo_ms", 50)
 
