@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 from realtime.conf import trusted_proxies
 from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
-from realtime.namespaces.consumer import NamespaceConsumer, Numbered, ProcessInfo
+from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
 from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
+from realtime.namespaces.numbered import Numbered
 from rooms import requests
 from rooms.arriving import Arrival
 from rooms.backstage import Attendee, Backstage, Backstages, Seated

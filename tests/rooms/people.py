@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from rooms.joining import Denied, Joined, JoinRequest, Outcome, join_rooms
-from rooms.models import Namespace, Process, Room
+from rooms.models import Grant, Membership, Namespace, Process, Room
 from rooms.people import Person
 from rooms.presence import Place, add_connections
 from rooms.sending import Draft, SendRequest, Sent, send_messages, store_draft
@@ -40,6 +40,19 @@ def make_guest(name: str = "Guest") -> Person:
     """Give a guest that nobody else is."""
     guest_id = f"g{next(_numbers)}"
     return Person(key=f"guest:{guest_id}", name=name, guest_id=guest_id)
+
+
+def appoint(room: Room, person: Person, role: str) -> None:
+    """Make a user a member of a room."""
+    assert person.user_id is not None
+    Membership.objects.create(room=room, user_id=person.user_id, role=role)
+
+
+def grant_password(room: Room, person: Person) -> None:
+    """Let a person have given the room's password before."""
+    version = room.password_version
+    holder = {"user_id": person.user_id} if person.user_id else {"guest_id": person.guest_id}
+    Grant.objects.create(room=room, via="password", password_version=version, **holder)
 
 
 def make_process(process_id: str = PROCESS, *, lease_s: float = 60) -> Process:

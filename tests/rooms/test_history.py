@@ -9,10 +9,10 @@ from django.utils import timezone
 from realtime.exceptions import Refused
 from rooms import history
 from rooms.history import Page
-from rooms.models import Membership, Message
+from rooms.models import Message
 from rooms.people import Person
 from rooms.reading import read_history, read_members, read_missed
-from tests.rooms.people import fill, join, make_guest, make_room, make_user, offsets
+from tests.rooms.people import appoint, fill, join, make_guest, make_room, make_user, offsets
 
 pytestmark = pytest.mark.django_db
 
@@ -100,8 +100,8 @@ def test_who_is_not_in_a_room_reads_it_only_as_its_moderator(reading: str) -> No
 
     room = make_room()
     member, moderator = make_user("alice"), make_user("mod")
-    Membership.objects.create(room=room, user_id=member.user_id, role="member")
-    Membership.objects.create(room=room, user_id=moderator.user_id, role="moderator")
+    appoint(room, member, "member")
+    appoint(room, moderator, "moderator")
     for person in (make_guest(), member):
         answers = []
         for name in ("csgo", "missing"):

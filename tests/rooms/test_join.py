@@ -9,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from rooms import records
 from rooms.joining import CheckedPassword, Denied, Joined, PasswordNeeded, join_rooms
-from rooms.models import DecisionRecord, Grant, Membership, Seat
+from rooms.models import DecisionRecord, Grant, Seat
 from rooms.passwords import is_right
 from rooms.people import Person
 from tests.rooms.people import (
+    appoint,
     ask,
     connect_person,
     denied,
@@ -98,7 +99,7 @@ def test_superusers_members_and_moderators_pass_every_access_kind() -> None:
     room = make_room(access="members")
     join(make_user("root", is_superuser=True))
     member = make_user("alice")
-    Membership.objects.create(room=room, user_id=member.user_id, role="moderator")
+    appoint(room, member, "moderator")
     assert join(member).standing.role == "moderator"
 
 
@@ -138,7 +139,7 @@ def test_a_hidden_room_answers_and_asks_the_database_as_a_missing_one(
 def test_a_hidden_room_says_the_truth_to_its_members() -> None:
     room = make_room("hidden", is_listed=False, is_open=False)
     member = make_user("alice")
-    Membership.objects.create(room=room, user_id=member.user_id, role="member")
+    appoint(room, member, "member")
     assert denied(member, "hidden").told.code == "room_closed"
 
 

@@ -8,11 +8,13 @@ from django.test.utils import CaptureQueriesContext
 
 from realtime.exceptions import Refused
 from rooms import housekeeping, sending
-from rooms.models import DecisionRecord, Grant, Membership, Message, Room
+from rooms.models import DecisionRecord, Grant, Message, Room
 from rooms.sending import Draft, Sent, send_messages, store_draft
 from rooms.shapes import message_shape
 from tests.rooms.people import (
+    appoint,
     fill,
+    grant_password,
     join,
     make_guest,
     make_room,
@@ -171,16 +173,14 @@ def test_only_moderators_write_in_a_read_only_room_even_if_just_appointed() -> N
     alice = make_user("alice")
     joined = join(alice)
     assert refused(request_send(alice, joined)).code == "read_only"
-    Membership.objects.create(room=room, user_id=alice.user_id, role="moderator")
+    appoint(room, alice, "moderator")
     assert send(alice, joined).offset == 1
 
 
 def test_a_grant_that_was_withdrawn_is_noticed_once_it_has_to_be_read_again() -> None:
     room = make_room(access="password", password="sesame")
     guest = make_guest()
-    Grant.objects.create(
-        room=room, guest_id=guest.guest_id, via="password", password_version=room.password_version
-    )
+    grant_password(room, guest)
     joined = join(guest)
     assert send(guest, joined).offset == 1
     Grant.objects.all().delete()
@@ -230,9 +230,7 @@ def test_a_batch_that_fails_stores_nothing_of_it(monkeypatch: pytest.MonkeyPatch
 def test_an_allowed_send_costs_one_query_besides_its_write(kind: str) -> None:
     room = make_room(access=kind, password="sesame")
     alice = make_user("alice")
-    Grant.objects.create(
-        room=room, user_id=alice.user_id, via="password", password_version=room.password_version
-    )
+    grant_password(room, alice)
     joined = join(alice)
     request = request_send(alice, joined, nonce="n1")
     with CaptureQueriesContext(connection) as captured:

@@ -9,9 +9,18 @@ from django.utils import timezone
 
 from rooms import listing
 from rooms.listing import RoomsPage, list_members, list_rooms
-from rooms.models import Grant, Membership, Room
+from rooms.models import Room
 from rooms.people import NO_POWERS, Person
-from tests.rooms.people import join, make_guest, make_namespace, make_process, make_room, make_user
+from tests.rooms.people import (
+    appoint,
+    grant_password,
+    join,
+    make_guest,
+    make_namespace,
+    make_process,
+    make_room,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -51,12 +60,7 @@ def test_each_room_says_what_a_join_without_credentials_gets() -> None:
     }
     assert codes(inside)["full"] is None
     assert codes(alice)["members"] == "not_a_member"
-    Grant.objects.create(
-        room=password,
-        guest_id=guest.guest_id,
-        via="password",
-        password_version=password.password_version,
-    )
+    grant_password(password, guest)
     assert codes(guest)["password"] is None
     shown = next(room for room in rooms_for(guest).rooms if room["name"] == "open")
     assert shown == {
@@ -88,7 +92,7 @@ def test_hidden_rooms_are_listed_for_members_and_moderators_alone() -> None:
     hidden = make_room("hidden", is_listed=False)
     make_room("shown")
     member, stranger = make_user("alice"), make_user("bob")
-    Membership.objects.create(room=hidden, user_id=member.user_id, role="member")
+    appoint(hidden, member, "member")
     assert names(rooms_for(make_guest())) == ["shown"]
     assert names(rooms_for(stranger)) == ["shown"]
     assert names(rooms_for(member)) == ["hidden", "shown"]
@@ -132,7 +136,7 @@ def test_a_hundred_rooms_cost_as_many_queries_as_one() -> None:
 def test_members_are_persons_with_their_roles_and_sockets() -> None:
     room = make_room()
     alice, guest = make_user("alice"), make_guest("Gwen")
-    Membership.objects.create(room=room, user_id=alice.user_id, role="owner")
+    appoint(room, alice, "owner")
     join(alice)
     join(guest)
     join(guest)
