@@ -184,6 +184,11 @@ class Outbox:
             # The client left; the reader hears of it and ends the session.
             self.abandon()
             return
+        except Exception:
+            # A fault of one server call must not keep this turn's other clients from theirs.
+            logger.exception("send failed")
+            self.abandon()
+            return
         if rest is not None:
             self._is_blocked = True
             self._drain = asyncio.get_running_loop().create_task(
@@ -217,6 +222,9 @@ class Outbox:
                 if not self._is_full():
                     self._wake()
         except SEND_FAILURES:
+            self._is_closed = True
+        except Exception:
+            logger.exception("send failed")
             self._is_closed = True
         finally:
             self._is_blocked = False

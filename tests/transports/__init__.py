@@ -1,0 +1,1 @@
+"""How packets reach a client and come from it."""
