@@ -32,7 +32,7 @@ from realtime.doors.request_body import BodyTooLarge, read_body
 from realtime.exceptions import ProtocolError, SessionClosed
 from realtime.namespaces.addresses import client_of, header_values
 from realtime.namespaces.client_session import ClientSession
-from realtime.namespaces.connection import Connection
+from realtime.namespaces.connection import Connection, ConnectionHandler, MakeConnection
 from realtime.namespaces.door import log_refused_origin, without_cookies
 from realtime.namespaces.origin import Trust, judge_origin
 from realtime.namespaces.process import Process, ProcessState
@@ -50,9 +50,12 @@ _BAD_TYPES = ("multipart/", "application/x-www-form-urlencoded")
 class PollingDoor:
     """Answers every plain HTTP request under the Socket.IO path, for one process."""
 
-    def __init__(self, process: Process, sessions: SessionTable) -> None:
+    def __init__(
+        self, process: Process, sessions: SessionTable, connect: MakeConnection = Connection
+    ) -> None:
         self._process = process
         self._sessions = sessions
+        self._connect = connect
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, *, rest: str) -> None:
         """Answer one request; ``rest`` is the path behind the door's prefix."""
@@ -117,7 +120,7 @@ class PollingDoor:
         if not process.open_session(client_session):
             await respond_error(send, EngineError.FORBIDDEN, cors)
             return
-        connection: Connection
+        connection: ConnectionHandler
         transport = PollingTransport(
             max_bytes=options.outbox_bytes,
             max_messages=options.outbox_messages,
@@ -125,7 +128,7 @@ class PollingDoor:
             on_overflow=lambda: connection.overflow(),  # noqa: PLW0108
         )
         session = Session(new_handshake(options, transport="polling"), transport)
-        connection = Connection(process, client_session, session)
+        connection = self._connect(process, client_session, session)
         self._sessions.add(session, binding_cookies(scope))
         session.start(connection, on_end=lambda: self._sessions.ended(session))
         await respond(
@@ -144,7 +147,7 @@ class PollingDoor:
             payload = await _poll_or_leave(transport, receive)
         except PollRefused as refused:
             if refused.is_overlap:
-                session.close("transport error", ending=Ending.FINAL, keep=False)
+                session.close("transport error", ending=Ending.BREACH)
                 await respond(send, HTTPStatus.BAD_REQUEST, [*TEXT, *NO_STORE, *cors])
             else:
                 await respond_error(send, EngineError.UNKNOWN_SID, cors)
@@ -166,7 +169,7 @@ class PollingDoor:
             await respond(send, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers)
             return
         if content_type.startswith(_BINARY_TYPE) or session.is_posting:
-            session.close("transport error", ending=Ending.FINAL)
+            session.close("transport error", ending=Ending.BREACH)
             await respond(send, HTTPStatus.BAD_REQUEST, headers)
             return
         status = HTTPStatus.OK
@@ -182,7 +185,7 @@ class PollingDoor:
             session.close(closed.reason, ending=Ending.LOST)
             return
         except TimeoutError:
-            session.close("transport error", ending=Ending.FINAL)
+            session.close("transport error", ending=Ending.BREACH)
             status = HTTPStatus.REQUEST_TIMEOUT
         await respond(send, status, headers, b"ok" if status == HTTPStatus.OK else b"")
 

@@ -11,7 +11,7 @@ from realtime.doors.engine_requests import (
 )
 from realtime.exceptions import SessionClosed
 from realtime.namespaces.client_session import ClientSession
-from realtime.namespaces.connection import Connection
+from realtime.namespaces.connection import Connection, ConnectionHandler, MakeConnection
 from realtime.namespaces.door import JSON_HEADERS, open_door
 from realtime.namespaces.process import Process
 from realtime.transports.base import Receive, Scope, Send
@@ -23,11 +23,17 @@ logger = logging.getLogger(__name__)
 
 
 async def serve_websocket(
-    process: Process, sessions: SessionTable, scope: Scope, receive: Receive, send: Send
+    process: Process,
+    sessions: SessionTable,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    connect: MakeConnection = Connection,
 ) -> None:
     """Serve one WebSocket under the Socket.IO path until either side ends it."""
     options = process.options
-    connection: Connection | None = None
+    connection: ConnectionHandler | None = None
     upgraded: Session | None = None
 
     def overflow() -> None:
@@ -59,7 +65,7 @@ async def serve_websocket(
         else:
             await _accept(process, client_session, transport)
             session = Session(new_handshake(options, transport="websocket"), transport)
-            connection = Connection(process, client_session, session)
+            connection = connect(process, client_session, session)
             await session.run(connection)
     except SessionClosed:
         logger.debug("socket.io client left early")

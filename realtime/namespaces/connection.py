@@ -5,6 +5,7 @@ Source: Socket.IO protocol v5, "Exchange protocol".
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, 
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import SOCKET_IO_WIRE, Wire
 from realtime.transports.base import Ending
+from realtime.transports.session import Session, SessionHandler
 
 # Where the server ends a socket that may come back, only the transport closes: after a DISCONNECT
 # stock clients do not reconnect.
@@ -38,6 +40,16 @@ class EngineSession(Protocol):
 
     def close(self, reason: str, *, ending: Ending = Ending.MAY_RETURN, keep: bool = True) -> None:
         """End the session."""
+
+
+class ConnectionHandler(SessionHandler, Protocol):
+    """A session's handler that can be told that its client does not keep up."""
+
+    def overflow(self) -> None:
+        """Too much waits for the client."""
+
+
+MakeConnection = Callable[[Process, ClientSession, Session], ConnectionHandler]
 
 
 class Connection:
@@ -136,7 +148,7 @@ class Connection:
         self._engine.close("server shutting down")
 
     def _breach(self) -> None:
-        self._engine.close("forced server close", ending=Ending.FINAL)
+        self._engine.close("forced server close", ending=Ending.BREACH)
 
     # Packets.
 

@@ -50,6 +50,9 @@ class Ending(Enum):
     FINAL = "final"
     """The server ends it for good."""
 
+    BREACH = "breach"
+    """The client broke the protocol; what still waits for it is dropped."""
+
     MAY_RETURN = "may return"
     """The server ends it, and the client is to come back by itself."""
 

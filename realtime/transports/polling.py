@@ -24,6 +24,9 @@ MAX_PACKETS_OUT = 16
 LINGER_S = 30.0
 CLOSE = WireMessage(encode_packet(EnginePacket(EngineType.CLOSE)))
 NOOP = WireMessage(encode_packet(EnginePacket(EngineType.NOOP)))
+# What a GET is told that waits when the session ends. One whose client is to come back is refused
+# instead: stock Python clients take a close packet as final.
+_LAST_PACKETS = {Ending.FINAL: CLOSE, Ending.BREACH: CLOSE, Ending.BY_CLIENT: NOOP}
 
 
 class PollRefused(Exception):  # noqa: N818 - an answer, not an error
@@ -133,14 +136,12 @@ class PollingTransport:
             self._waiting_bytes = 0
         if self._ending is not None:
             return
-        if ending is Ending.FINAL:
-            self._put(CLOSE)
-        elif ending is Ending.BY_CLIENT:
-            if self._poll is not None:
-                self._put(NOOP)
-        else:
+        if ending is not Ending.FINAL:
             self._waiting.clear()
             self._waiting_bytes = 0
+        last = _LAST_PACKETS.get(ending)
+        if last is not None and (self._poll is not None or ending is Ending.FINAL):
+            self._put(last)
         self._ending = ending
         self._wake_room()
         self._answer()

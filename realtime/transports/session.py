@@ -262,7 +262,7 @@ class Session:
 
     def _breach(self, error: ProtocolError) -> None:
         logger.info("session broke the protocol", extra={"error": str(error)})
-        self.close("parse error", ending=Ending.FINAL)
+        self.close("parse error", ending=Ending.BREACH)
 
     def _arm(self) -> None:
         if self.reason is None:

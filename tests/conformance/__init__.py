@@ -1,0 +1,1 @@
+"""A small server to which official conformance suites and real clients are pointed."""
