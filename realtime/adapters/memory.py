@@ -100,13 +100,15 @@ class MemoryAdapter:
     def enter(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
         """Do what ``join`` does, at once. A socket that is gone enters nothing."""
         joined = self._rooms_of.get(member.socket_id)
-        if joined is None or room in joined:
+        if joined is None:
             return
-        joined.add(room)
         entry = self._rooms.setdefault((namespace, room), _Room())
-        entry.members[member.socket_id] = member
+        if room not in joined:
+            joined.add(room)
+            entry.members[member.socket_id] = member
         if hold:
-            entry.holds[member.socket_id] = []
+            # A socket that joins once more reads what it is given anew, too.
+            entry.holds.setdefault(member.socket_id, [])
 
     def leave(self, namespace: str, room: str, member: Member) -> None:
         """Take a socket out of a room."""
