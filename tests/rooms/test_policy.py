@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rooms.models.people import Role as RoleChoices
@@ -30,6 +30,8 @@ from rooms.policy_values import (
     Subject,
 )
 
+# A busy machine is no failure.
+unhurried = settings(deadline=None)
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 GAMES = NamespacePolicy(path="/games")
@@ -581,6 +583,7 @@ def ask(question: Question, policy: Policy) -> Decision:
     return decide(policy, *question[1:])
 
 
+@unhurried
 @given(questions, some_rules(Effect.DENY), st.booleans())
 def test_adding_a_deny_never_admits_anyone(
     question: Question, deny: Rule, of_namespace: bool
@@ -590,6 +593,7 @@ def test_adding_a_deny_never_admits_anyone(
     assert ask(question, policy).allowed or not after.allowed
 
 
+@unhurried
 @given(questions, sanctions, st.sampled_from(["room", "namespace", "site"]))
 def test_adding_a_ban_never_admits_anyone(question: Question, ban: Sanction, place: str) -> None:
     policy, namespace = question[0], question[0].namespace
@@ -602,6 +606,7 @@ def test_adding_a_ban_never_admits_anyone(question: Question, ban: Sanction, pla
     assert ask(question, policy).allowed or not after.allowed
 
 
+@unhurried
 @given(questions, some_rules(Effect.ALLOW), st.booleans())
 def test_adding_an_allow_lifts_no_ban_and_no_deny_and_takes_nothing_away(
     question: Question, allow: Rule, of_namespace: bool
@@ -613,6 +618,7 @@ def test_adding_an_allow_lifts_no_ban_and_no_deny_and_takes_nothing_away(
     assert after.allowed or not before.allowed
 
 
+@unhurried
 @given(policies, subjects, credentials_)
 def test_closed_is_closed(policy: Policy, subject: Subject, credentials: Credentials) -> None:
     shut = in_namespace(policy, is_open=False)
@@ -623,6 +629,7 @@ def test_closed_is_closed(policy: Policy, subject: Subject, credentials: Credent
         assert not decide(closed, subject, action, credentials).allowed
 
 
+@unhurried
 @given(questions)
 def test_the_same_inputs_give_the_same_whole_answer(question: Question) -> None:
     decision = decide(*question)
@@ -634,6 +641,7 @@ def test_the_same_inputs_give_the_same_whole_answer(question: Question) -> None:
         assert decision.rule == decision.steps[-1].rule != ""
 
 
+@unhurried
 @given(policies, subjects, credentials_)
 def test_no_denied_join_of_an_unlisted_room_tells_an_outsider_that_it_is_there(
     policy: Policy, subject: Subject, credentials: Credentials
