@@ -1,0 +1,137 @@
+"""A program that makes users, rooms and messages in the database of a running server.
+
+Reads one JSON object ``{"do": name, …}`` per line and writes the answer as one line.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from rooms.models import DecisionRecord, Membership, Message, Namespace, Room  # noqa: E402
+
+
+def make_namespace(path: str, **fields: Any) -> None:
+    Namespace.objects.create(path=path, **fields)
+
+
+def make_user(name: str, **fields: Any) -> str:
+    user = get_user_model()._default_manager.create_user(name, password=name, **fields)
+    return str(user.pk)
+
+
+def make_room(namespace: str, name: str, password: str = "", **fields: Any) -> None:
+    room = Room(namespace=Namespace.objects.get(path=namespace), name=name, **fields)
+    room.set_password(password)
+    room.save()
+
+
+def change_room(namespace: str, name: str, **fields: Any) -> None:
+    room = Room.objects.get(namespace__path=namespace, name=name)
+    if "password" in fields:
+        room.set_password(fields.pop("password"))
+    for field, value in fields.items():
+        setattr(room, field, value)
+    room.save()
+
+
+def remake_room(namespace: str, name: str) -> None:
+    place = Namespace.objects.get(path=namespace)
+    Room.objects.get(namespace=place, name=name).delete()
+    Room.objects.create(namespace=place, name=name)
+
+
+def make_member(namespace: str, room: str, user: str, role: str) -> None:
+    Membership.objects.create(
+        room=Room.objects.get(namespace__path=namespace, name=room),
+        user=get_user_model()._default_manager.get(username=user),
+        role=role,
+    )
+
+
+def fill_room(namespace: str, name: str, count: int, size: int = 10) -> None:
+    """Put so many messages behind the last one, with the offset as text."""
+    room = Room.objects.get(namespace__path=namespace, name=name)
+    first = room.last_offset + 1
+    now = timezone.now()
+    Message.objects.bulk_create(
+        Message(
+            room=room,
+            offset=offset,
+            author="Somebody",
+            author_key="guest:somebody",
+            text=str(offset).ljust(size, "."),
+            created_at=now,
+        )
+        for offset in range(first, first + count)
+    )
+    room.last_offset += count
+    room.save()
+
+
+def remove_message(namespace: str, room: str, offset: int) -> None:
+    Message.objects.filter(room__namespace__path=namespace, room__name=room, offset=offset).update(
+        removed_at=timezone.now()
+    )
+
+
+def age_messages(namespace: str, room: str, upto: int, days: int) -> None:
+    Message.objects.filter(
+        room__namespace__path=namespace, room__name=room, offset__lte=upto
+    ).update(created_at=timezone.now() - timedelta(days=days))
+
+
+def delete_user(name: str) -> None:
+    get_user_model()._default_manager.get(username=name).delete()
+
+
+def find_record(ref: str) -> dict[str, Any] | None:
+    record = DecisionRecord.objects.filter(ref=ref).first()
+    if record is None:
+        return None
+    return {"code": record.code, "count": record.count, "room": record.room}
+
+
+def list_registry() -> dict[str, dict[str, str]]:
+    return {
+        namespace.path: {room.name: room.access for room in namespace.rooms.all()}
+        for namespace in Namespace.objects.all()
+    }
+
+
+DEEDS: dict[str, Callable[..., Any]] = {
+    "namespace": make_namespace,
+    "user": make_user,
+    "room": make_room,
+    "change room": change_room,
+    "remake room": remake_room,
+    "member": make_member,
+    "fill": fill_room,
+    "remove message": remove_message,
+    "age": age_messages,
+    "delete user": delete_user,
+    "record": find_record,
+    "registry": list_registry,
+}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = DEEDS[request.pop("do")](**request)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
