@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from realtime.exceptions import SessionClosed
-from realtime.transports.base import FRAMES_EXTENSION, Ending, FrameWriter, Receive, Scope, Send
+from realtime.transports.base import (
+    FRAMES_EXTENSION,
+    Ending,
+    FrameWriter,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
 from realtime.transports.outbox import SEND_FAILURES, Outbox
 
 # How long a client may take to read what stands before its close frame.
@@ -69,18 +77,18 @@ class WebSocketTransport:
     async def accept(self, headers: Headers = ()) -> None:
         """Take the ``websocket.connect`` message and accept it."""
         await self._expect_connect()
-        await self._send({"type": "websocket.accept", "headers": list(headers)})
+        await self._answer({"type": "websocket.accept", "headers": list(headers)})
 
     async def refuse(self, status: int, body: bytes, headers: Headers = ()) -> None:
         """Answer the handshake with an HTTP error, with a body where the server can send one."""
         await self._expect_connect()
         self._is_closed = True
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
-            await self._send({"type": "websocket.close", "code": 4403})
+            await self._answer({"type": "websocket.close", "code": 4403})
             return
         start = {"type": "websocket.http.response.start", "status": status}
-        await self._send({**start, "headers": list(headers)})
-        await self._send({"type": "websocket.http.response.body", "body": body})
+        await self._answer({**start, "headers": list(headers)})
+        await self._answer({"type": "websocket.http.response.body", "body": body})
         # Uvicorn calls the handshake incomplete if we return before the connection is down.
         try:
             async with asyncio.timeout(REFUSE_TIMEOUT_S):
@@ -149,6 +157,13 @@ class WebSocketTransport:
         if message["type"] != "websocket.connect":
             self._lose()
             raise SessionClosed("transport close", message.get("code"))
+
+    async def _answer(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except SEND_FAILURES as error:
+            self._lose()
+            raise SessionClosed("transport close") from error
 
     async def _close_by_asgi(self, code: int, reason: str, *, wait: bool) -> None:
         if wait:
