@@ -6,8 +6,13 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from tests.helpers import services
+
+# An example's time is the machine's matter: what must be quick has a test that measures it.
+hypothesis_settings.register_profile("roomkey", deadline=None)
+hypothesis_settings.load_profile("roomkey")
 
 PROBLEMS: dict[str, Callable[[], str | None]] = {
     "chromium": services.chromium_problem,
