@@ -20,6 +20,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"]["NAME"] = str(
         Path(tempfile.gettempdir()) / f"roomkey-tests-{os.getpid()}.sqlite3"
     )
+    # No test cuts the power.
+    DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 else:
     DATABASES["default"]["TEST"]["NAME"] = f"roomkey_tests_{os.getpid()}"
 
