@@ -82,10 +82,12 @@ class RealtimeServer(Server):
         self.ws_factory = RealtimeWebSocketFactory(self, self._options)
         # Twisted's own log tells of peers that vanish, as errors.
         globalLogBeginner.beginLoggingTo([], redirectStandardIO=False, discardBuffer=True)
-        loop.run_until_complete(self._start())
-        reactor.callLater(1, self.application_checker)
-        reactor.callLater(2, self.timeout_checker)
+        # Within the one run of the loop: between two runs uvloop would lose a signal.
+        start = loop.create_task(self._start(), name="server start")
+        start.add_done_callback(_stop_if_failed)
         reactor.run(installSignalHandlers=False)
+        if start.done():
+            start.result()
 
     async def _start(self) -> None:
         if self.signal_handlers:
@@ -97,6 +99,8 @@ class RealtimeServer(Server):
             self._ports.append(port)
             # Twisted has a descriptor of its own.
             each.close()
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
         self._ready()
 
     async def _finish(self) -> None:
@@ -184,6 +188,11 @@ def use_uvloop() -> None:
 def _event_loop() -> asyncio.AbstractEventLoop:
     loop: asyncio.AbstractEventLoop = reactor._asyncioEventloop  # noqa: SLF001
     return loop
+
+
+def _stop_if_failed(start: asyncio.Task[None]) -> None:
+    if not start.cancelled() and start.exception() is not None:
+        reactor.stop()
 
 
 def _on_ended(protocol: RealtimeWebSocket, task: asyncio.Task[None]) -> None:
