@@ -8,6 +8,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 User = get_user_model()
+# Django's own users have an address among these, and may do without it.
+NEEDED_FIELDS = [
+    name for name in User.REQUIRED_FIELDS if not getattr(User._meta.get_field(name), "blank", False)
+]
 
 
 class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg] -- not generic at run time
@@ -15,7 +19,7 @@ class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg] -- not generic
 
     class Meta:
         model = User
-        fields = (User.USERNAME_FIELD, *User.REQUIRED_FIELDS)
+        fields = (User.USERNAME_FIELD, *NEEDED_FIELDS)
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a name that differs from another's by its letters' case only."""

@@ -15,18 +15,18 @@ SAMPLES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
 ACCESS_TEXTS: dict[str, Promise | str] = {
     "open": _("Open"),
-    "login": _("For signed-in people"),
-    "password": _("By password"),
-    "invitation": _("By invitation"),
-    "members": _("Members only"),
-    "groups": _("For some groups"),
+    "login": _("With account"),
+    "password": _("Password"),
+    "invitation": _("Invitation"),
+    "members": _("Members"),
+    "groups": _("Groups"),
 }
 STATE_TEXTS: dict[str, Promise | str] = {
     "joined": _("Joined"),
     "locked": _("Locked"),
     "login_required": _("Sign in to join"),
-    "password_required": _("Password needed"),
-    "invitation_required": _("Invitation needed"),
+    "password_required": _("Locked"),
+    "invitation_required": _("Locked"),
     "not_a_member": _("Not for you"),
     "forbidden": _("Not for you"),
     "banned": _("You are banned"),
@@ -56,6 +56,7 @@ TEXTS: dict[str, Promise | str] = {
     "no_room_found": _("No room has that in its name."),
     "joining": _("Joining {room}"),
     "refused": _("You are not in {room}"),
+    "refused.unknown_room": _("There is no such room here"),
     "evicted": _("You were removed from {room}"),
     "you_left": _("You left {room}"),
     "you_left_words": _("The others have been told. You hear nothing of this room until you join."),

@@ -65,11 +65,16 @@ def test_a_namespace_that_one_may_not_enter_is_not_on_the_first_page(
 def test_a_row_says_in_words_why_its_door_is_shut(client: Client, games: Namespace) -> None:
     make_room(games, "vault", access="password")
     make_room(games, "club", access="login")
-    make_room(games, "closed", is_open=False)
-    page = text_of(client, "/games/")
-    assert "Password needed" in page
-    assert "Sign in to join" in page
-    assert "Closed" in page
+    make_room(games, "attic", is_open=False)
+    make_room(games, "hall")
+    rows = {row.name: row for row in client.get("/games/").context["rows"]}
+    assert {name: row.state_text for name, row in rows.items()} == {
+        "vault": "Locked",
+        "club": "Sign in to join",
+        "attic": "Closed",
+        "hall": "",
+    }
+    assert rows["vault"].access_text == "Password"
 
 
 def test_a_hidden_room_is_listed_for_its_members_only(

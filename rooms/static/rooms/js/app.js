@@ -87,7 +87,7 @@ function render() {
   const { connection } = link;
   const denial = connection.phase === "refused" ? connection.denial : signedOut();
   list.render();
-  root.dataset.view = current === null ? "rooms" : "room";
+  root.dataset.view = current === null && !denial ? "rooms" : "room";
   document.title = titleOf();
   if (current === null) return pane.renderLobby(denial);
   const room = roomOf(current);

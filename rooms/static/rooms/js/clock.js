@@ -3,10 +3,13 @@
 
 import { lang, text } from "./texts.js";
 
-const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(lang, { weekday: "long", day: "numeric", month: "long" });
-const year = new Intl.DateTimeFormat(lang, { day: "numeric", month: "long", year: "numeric" });
-const whole = new Intl.DateTimeFormat(lang, { dateStyle: "full", timeStyle: "short" });
+const base = (/** @type {string} */ tag) => tag.split("-")[0];
+/** The page's language, in the visitor's own flavour of it: the hour has 12 or 24 by it. */
+const locale = navigator.languages.find((tag) => base(tag) === base(lang)) ?? lang;
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const year = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
+const whole = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
 
 /** @param {Date} at @returns {string} */
 export const clockText = (at) => clock.format(at);

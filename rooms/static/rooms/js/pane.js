@@ -4,7 +4,7 @@
 import { wholeText } from "./clock.js";
 import { part, partAs, setIcon, setText, show } from "./dom.js";
 import { canBeSolved } from "./join_dialog.js";
-import { loginUrl } from "./page.js";
+import { loginUrl, page } from "./page.js";
 import { knownText, listText, text } from "./texts.js";
 
 /** @typedef {import("./room.js").Room} Room
@@ -33,6 +33,9 @@ export class Pane {
   /** No room is open.
    * @param {Denial | null} denial  why the namespace itself is refused */
   renderLobby(denial) {
+    setText(this.heading, page.namespace.title);
+    show(this.title, false);
+    show(this.role, false);
     this.#only(denial ? this.notice : this.welcome, false);
     if (denial) this.#renderNotice(refusal(text("namespace_refused"), denial));
   }
@@ -101,8 +104,9 @@ function noticeOf(room) {
     };
   }
   if (room.denial) {
+    const own = knownText(`refused.${room.denial.code}`);
     const key = room.state === "evicted" ? "evicted" : "refused";
-    return refusal(text(key, values), room.denial);
+    return refusal(own ?? text(key, values), room.denial);
   }
   return { heading: text("joining", values), words: "", icon: "door", denial: null, again: null };
 }

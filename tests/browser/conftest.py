@@ -1,0 +1,159 @@
+"""A site with the demo and some rooms of the tests' own, and people who look at it."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
+
+from tests.browser.site import Site
+from tests.helpers.services import find_chromium
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ANSWER_MS = 10_000
+PAYLOAD = "<img src=x onerror=alert(1)>"
+CONTENT = f"""
+import json
+
+from django.conf import settings
+from django.contrib.auth import (
+    BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+)
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management import call_command
+from rooms.models import Message, Namespace, Room
+
+call_command("migrate", verbosity=0)
+call_command("seed_demo", verbosity=0)
+get_user_model().objects.create_user("eve", password="eve", first_name={PAYLOAD!r})
+place = Namespace.objects.create(path="/place", title="Place " + {PAYLOAD!r}, welcome={PAYLOAD!r})
+Room.objects.create(namespace=place, name="hall", title="Where everybody is")
+Room.objects.create(namespace=place, name="tunnel", title="Where connections are lost")
+Room.objects.create(namespace=place, name="a/b", title="A name with a slash")
+Room.objects.create(namespace=place, name="crew", access="members")
+Room.objects.create(namespace=place, name="club", access="login")
+long = Room.objects.create(namespace=place, name="long", title="A long history", last_offset=250)
+Message.objects.bulk_create(
+    Message(room=long, offset=n, author="somebody", author_key="guest:old", text=f"line {{n}}.") for n in range(1, 251)
+)
+Room.objects.create(namespace=place, name={PAYLOAD!r}, title={PAYLOAD!r})
+vault = Room(namespace=place, name="vault", access="password")
+vault.set_password("sesame")
+vault.save()
+
+sessions = {{}}
+for name in ("alice", "bob", "eve"):
+    user = get_user_model().objects.get(username=name)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    sessions[name] = session.session_key
+print(json.dumps(sessions))
+"""
+
+# What Chromium says of a server or a network that a test has taken away.
+EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_RESET")
+
+People = Callable[[str | None], Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say of each test in this folder what it needs."""
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.chromium)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = Site(tmp_path_factory.mktemp("site"))
+    # One process for all of it: starting Django costs as much as the work.
+    printed = site.manage("shell", "--command", CONTENT)
+    site.sessions = json.loads(printed.splitlines()[-1])
+    site.start()
+    try:
+        yield site
+    finally:
+        site.stop()
+    assert "Traceback" not in site.log()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # For a module and no longer: while Playwright runs, no other event loop can.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS
+        )
+        expect.set_options(timeout=ANSWER_MS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def people(site: Site, browser: Browser) -> Iterator[People]:
+    """Give people with a browser each; none of their pages may complain."""
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def arrive(name: str | None = None) -> Page:
+        context = browser.new_context(base_url=site.url, locale="en-GB")
+        contexts.append(context)
+        if name is not None:
+            cookie = {"name": "sessionid", "value": site.sessions[name], "url": site.url}
+            context.add_cookies([cookie])
+        page = context.new_page()
+        page.set_default_timeout(ANSWER_MS)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        page.on("console", lambda message: _note_complaint(message, complaints))
+        return page
+
+    yield arrive
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note_complaint(message: ConsoleMessage, complaints: list[str]) -> None:
+    # A page whose server is gone says so in the console, as it should.
+    if message.type == "error" and not any(each in message.text for each in EXPECTED):
+        complaints.append(message.text)
+
+
+@pytest.fixture
+def page(people: People) -> Page:
+    """A visitor who is not signed in."""
+    return people(None)
+
+
+@pytest.fixture
+def alice(people: People) -> Page:
+    return people("alice")
+
+
+@pytest.fixture
+def bob(people: People) -> Page:
+    return people("bob")
+
+
+@pytest.fixture
+def eve(people: People) -> Page:
+    """Somebody whose name is markup."""
+    return people("eve")

@@ -1,0 +1,83 @@
+"""Who may not come in reads why, and what to do about it."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.parts import enter, log, rooms, say
+
+
+def test_a_closed_door_says_why(alice: Page) -> None:
+    alice.goto("/place/")
+    rooms(alice).get_by_role("link", name="crew").click()
+    expect(alice.get_by_role("heading", name="You are not in crew")).to_be_visible()
+    expect(alice.get_by_role("main")).to_contain_text("crew is for its members.")
+    expect(alice.get_by_role("main")).to_contain_text("Reference for staff:")
+    expect(alice.get_by_role("button", name="Leave")).to_be_hidden()
+
+
+def test_a_room_that_is_not_there_says_so(page: Page) -> None:
+    page.goto("/place/nowhere/")
+    expect(page.get_by_role("main")).to_contain_text("Invalid Room Name: nowhere")
+    page.get_by_role("link", name="All rooms").click()
+    expect(page.get_by_role("heading", name="Choose a room")).to_be_visible()
+
+
+def test_a_password_is_asked_for_in_place_and_once(page: Page) -> None:
+    page.goto("/place/")
+    rooms(page).get_by_role("link", name="vault").click()
+    dialog = page.get_by_role("dialog", name="Join vault")
+    expect(dialog).to_contain_text("vault has a password.")
+    password = dialog.get_by_label("The room's password")
+    expect(password).to_be_focused()
+    password.fill("open")
+    password.press("Enter")
+    expect(dialog).to_contain_text("That is not the password of vault. 4 tries left.")
+    expect(password).to_have_value("open")
+    password.fill("sesame")
+    dialog.get_by_role("button", name="Join").click()
+    expect(dialog).to_be_hidden()
+    say(page, "the treasure is here")
+    expect(log(page)).to_contain_text("the treasure is here")
+    page.reload()
+    expect(log(page)).to_contain_text("the treasure is here")
+
+
+def test_too_many_wrong_passwords_have_to_wait(page: Page) -> None:
+    page.goto("/place/vault/")
+    dialog = page.get_by_role("dialog", name="Join vault")
+    password = dialog.get_by_label("The room's password")
+    for left in (4, 3, 2, 1, 0):
+        password.fill("guessed")
+        password.press("Enter")
+        expect(dialog).to_contain_text(f"{left} tr")
+    password.press("Enter")
+    expect(dialog.get_by_role("button", name="Join in")).to_be_disabled()
+    expect(password).to_have_value("guessed")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("heading", name="You are not in vault")).to_be_visible()
+
+
+def test_signing_in_leads_back_to_the_room(page: Page) -> None:
+    page.goto("/place/club/")
+    dialog = page.get_by_role("dialog", name="Join club")
+    expect(dialog).to_contain_text("Sign in to enter club.")
+    dialog.get_by_role("link", name="Sign in").click()
+    page.get_by_label("Username").fill("alice")
+    page.get_by_label("Password").fill("alice")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="club", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+
+
+def test_a_page_whose_reader_has_signed_out_elsewhere_says_so(alice: Page) -> None:
+    enter(alice, "/place/tunnel/")
+    other = alice.context.new_page()
+    other.goto("/")
+    other.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+    # What ends the socket at once is the server's to do; a new connection finds out by itself.
+    alice.context.set_offline(True)
+    expect(alice.get_by_text("Offline")).to_be_visible()
+    alice.context.set_offline(False)
+    expect(alice.get_by_text("Signed out", exact=True)).to_be_visible()
+    expect(alice.get_by_role("button", name="Leave")).to_be_hidden()
