@@ -57,13 +57,14 @@ class Feed:
 
     def fill(self, upto: int, found: list[Broadcast]) -> list[Broadcast]:
         """Take what was read up to ``upto``; offsets still missing are skipped for good."""
+        # What came early and was pruned since is here all the same.
+        known = dict(self._early)
+        known.update((item.number.offset, item) for item in found if item.number is not None)
         delivered: list[Broadcast] = []
-        for broadcast in found:
-            if broadcast.number is None or self.position is None:
-                continue
-            if self.position < broadcast.number.offset <= upto:
-                self.position = broadcast.number.offset
-                delivered.append(broadcast)
+        for offset in sorted(known):
+            if self.position is not None and self.position < offset <= upto:
+                self.position = offset
+                delivered.append(known[offset])
         if self.position is not None:
             self.position = max(self.position, upto)
         return [*delivered, *self._ready()]

@@ -1,0 +1,1 @@
+"""Membership and delivery, on every adapter."""
