@@ -10,11 +10,13 @@ from django.utils.translation import gettext_lazy as _
 User = get_user_model()
 # Django's own users have an address among these, and may do without it.
 NEEDED_FIELDS = [
-    name for name in User.REQUIRED_FIELDS if not getattr(User._meta.get_field(name), "blank", False)
+    name
+    for name in User.REQUIRED_FIELDS
+    if not getattr(User._meta.get_field(name), "blank", False)  # noqa: SLF001 -- documented
 ]
 
 
-class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg] -- not generic at run time
+class SignUpForm(BaseUserCreationForm):  # type: ignore[type-arg]
     """A name and a password: all that an account needs, with any user model."""
 
     class Meta:

@@ -4,16 +4,18 @@ A text that counts comes in every form that a language may have: the script pick
 browser's plural rules name, and never evaluates a rule that the server sent.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.utils.functional import Promise
 from django.utils.translation import get_language, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as LazyText
 
 # A count for each CLDR plural category at which every language that has the category uses it.
 SAMPLES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
-ACCESS_TEXTS: dict[str, Promise | str] = {
+ACCESS_TEXTS: "dict[str, LazyText]" = {
     "open": _("Open"),
     "login": _("With account"),
     "password": _("Password"),
@@ -21,7 +23,7 @@ ACCESS_TEXTS: dict[str, Promise | str] = {
     "members": _("Members"),
     "groups": _("Groups"),
 }
-STATE_TEXTS: dict[str, Promise | str] = {
+STATE_TEXTS: "dict[str, LazyText]" = {
     "joined": _("Joined"),
     "locked": _("Locked"),
     "login_required": _("Sign in to join"),
@@ -34,7 +36,7 @@ STATE_TEXTS: dict[str, Promise | str] = {
     "room_closed": _("Closed"),
     "namespace_closed": _("Closed"),
 }
-TEXTS: dict[str, Promise | str] = {
+TEXTS: "dict[str, LazyText]" = {
     **{f"access.{kind}": words for kind, words in ACCESS_TEXTS.items()},
     **{f"state.{code}": words for code, words in STATE_TEXTS.items()},
     "site": _("Roomkey"),
@@ -97,7 +99,7 @@ TEXTS: dict[str, Promise | str] = {
     "typing_some": _("{names} are typing"),
     "typing_many": _("Several people are typing"),
 }
-PLURALS: dict[str, str] = {
+PLURALS: "dict[str, LazyText]" = {
     "people": ngettext_lazy("{count} person", "{count} people"),
     "people_of": ngettext_lazy("{count} of {capacity}", "{count} of {capacity}"),
     "unread": ngettext_lazy("{count} new", "{count} new"),
@@ -135,6 +137,6 @@ def counted(key: str, count: int, **values: object) -> str:
     return str(PLURALS[key] % count).format(count=count, **values)
 
 
-def _forms(words: str) -> dict[str, str]:
+def _forms(words: "LazyText") -> dict[str, str]:
     # A lazy plural without a number in it is chosen, and not filled, by "%".
     return {category: str(words % count) for category, count in SAMPLES.items()}

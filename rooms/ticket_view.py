@@ -9,7 +9,6 @@ import logging
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
-from django.utils.decorators import decorator_from_middleware
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -56,10 +55,10 @@ def _answer(request: HttpRequest, verdict: OriginVerdict) -> HttpResponse:
     # A foreign page's cookies do not count.
     if verdict.trust is not Trust.OWN or not request.user.is_authenticated:
         return _denial("login_required", _("Sign in to get a ticket."), 401)
-    return _issue(request)
+    refusal = TokenCheck(_issue).process_view(request, _issue, (), {})
+    return refusal or _issue(request)
 
 
-@decorator_from_middleware(TokenCheck)
 def _issue(request: HttpRequest) -> HttpResponse:
     key = issue_ticket(request.user, session_key=request.session.session_key)
     return JsonResponse({"ticket": key, "expires_in": TICKET_AGE_S})

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright._impl._api_structures import SetCookieParam
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -48,7 +49,8 @@ Room.objects.create(namespace=place, name="crew", access="members")
 Room.objects.create(namespace=place, name="club", access="login")
 long = Room.objects.create(namespace=place, name="long", title="A long history", last_offset=250)
 Message.objects.bulk_create(
-    Message(room=long, offset=n, author="somebody", author_key="guest:old", text=f"line {{n}}.") for n in range(1, 251)
+    Message(room=long, offset=n, author="Old", author_key="guest:old", text=f"line {{n}}.")
+    for n in range(1, 251)
 )
 Room.objects.create(namespace=place, name={PAYLOAD!r}, title={PAYLOAD!r})
 vault = Room(namespace=place, name="vault", access="password")
@@ -94,9 +96,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     assert "Traceback" not in site.log()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    # For a module and no longer: while Playwright runs, no other event loop can.
+    # For this folder and no longer: while Playwright runs, no other event loop can.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS
@@ -116,7 +118,7 @@ def people(site: Site, browser: Browser) -> Iterator[People]:
         context = browser.new_context(base_url=site.url, locale="en-GB")
         contexts.append(context)
         if name is not None:
-            cookie = {"name": "sessionid", "value": site.sessions[name], "url": site.url}
+            cookie = SetCookieParam(name="sessionid", value=site.sessions[name], url=site.url)
             context.add_cookies([cookie])
         page = context.new_page()
         page.set_default_timeout(ANSWER_MS)

@@ -19,6 +19,8 @@ export class LogView {
   /** @type {Room | null} */
   #room = null;
   #isAtEnd = true;
+  /** Of the rows, when they were last looked at. */
+  #height = 0;
   #isLoading = false;
 
   /** @param {HTMLElement} root @param {() => import("./shapes.js").User | null} me */
@@ -33,7 +35,9 @@ export class LogView {
     this.older.addEventListener("click", () => void this.#loadOlder());
     this.latest.addEventListener("click", () => this.toEnd());
     this.list.addEventListener("click", (event) => this.#clicked(event));
-    new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.scroller);
+    const resized = new ResizeObserver(() => this.#isAtEnd && this.toEnd());
+    resized.observe(this.scroller);
+    resized.observe(this.list);
   }
 
   /** @param {Room} room */
@@ -54,7 +58,8 @@ export class LogView {
   /** Show the newest message. */
   toEnd() {
     this.#isAtEnd = true;
-    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#height = this.scroller.scrollHeight;
+    this.scroller.scrollTop = this.#height;
     this.#read();
   }
 
@@ -69,10 +74,14 @@ export class LogView {
     else if (first !== this.list.firstElementChild) {
       this.scroller.scrollTop = this.scroller.scrollHeight - fromEnd;
     }
+    this.#height = this.scroller.scrollHeight;
   }
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    // Rows that were broken anew moved, not the reader: the observer goes to the end again.
+    if (this.#isAtEnd && scrollHeight !== this.#height) return;
+    this.#height = scrollHeight;
     this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
     this.#read();
     if (scrollTop < NEAR_START_PX && !this.#isAtEnd) void this.#loadOlder();
