@@ -4,9 +4,8 @@ from django.urls import path
 
 from rooms.consumers import Main, RoomNamespace
 
-# The stubs of path() know views alone.
 namespaces = [
-    path("", Main.as_asgi()),  # type: ignore[arg-type]
+    path("", Main.as_asgi()),
     # Any namespace that has a row: one added in the admin answers at once.
-    path("<slug:name>", RoomNamespace.as_asgi()),  # type: ignore[arg-type]
+    path("<slug:name>", RoomNamespace.as_asgi()),
 ]

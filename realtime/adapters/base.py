@@ -29,11 +29,24 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Broadcast:
-    """An event and the sockets that it is for.
+class Target:
+    """Sockets of one namespace.
 
-    No rooms, users or ids: the whole namespace. ``rooms`` and ``excepted`` take names of rooms and
-    ids of sockets alike. A numbered event is for exactly one room.
+    No rooms and no users: the whole namespace. ``rooms`` and ``excepted`` take names of rooms and
+    ids of sockets alike.
+    """
+
+    namespace: str
+    rooms: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """An event and the sockets that it is for, as in ``Target``.
+
+    A numbered event is for exactly one room.
     """
 
     namespace: str
@@ -44,6 +57,19 @@ class Broadcast:
     volatile: bool = False
     local: bool = False
     number: Number | None = None
+
+    @property
+    def target(self) -> Target:
+        """Whom it is for."""
+        return Target(self.namespace, self.rooms, self.users, self.excepted)
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """What processes answered to a request; ``missing`` are those that did not in time."""
+
+    answers: tuple[bytes, ...]
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,10 @@ class Numbered:
 
 # Reads the events of a room with ``after < offset <= upto``, in order; pruned ones are left out.
 ReadNumbered = Callable[[str, str, str, int, int], Awaitable[list[Numbered]]]
+
+
+# Does what a request asks on this process, and returns the answer: operation, target, content.
+AnswerRequest = Callable[[str, Target, bytes], Awaitable[bytes]]
 
 
 class Adapter(Protocol):
@@ -97,6 +127,23 @@ class Adapter(Protocol):
 
     def publish(self, broadcast: Broadcast) -> None:
         """Deliver to this process's sockets at once, and hand over for the other processes."""
+
+    def select(self, target: Target) -> list[Member]:
+        """Return this process's sockets of a target, those still joining left out."""
+
+    async def request(
+        self,
+        operation: str,
+        target: Target,
+        content: bytes,
+        *,
+        timeout_s: float,
+        include_self: bool = True,
+    ) -> Replies:
+        """Have every process do something for the target's sockets; return what they answer.
+
+        Waits for all processes that are known to live, at most ``timeout_s``.
+        """
 
     @property
     def is_shared(self) -> bool:

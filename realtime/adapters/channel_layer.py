@@ -9,14 +9,22 @@ This module alone maps names to group names.
 import asyncio
 import logging
 import re
+import secrets
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from realtime.adapters.base import Broadcast, Member
-from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.base import Broadcast, Member, Replies, Target
+from realtime.adapters.envelope import (
+    EnvelopeCodec,
+    LayerBeat,
+    LayerEvent,
+    LayerMessage,
+    LayerReply,
+    LayerRequest,
+)
 from realtime.adapters.memory import MemoryAdapter
+from realtime.adapters.peers import Gathering, Peers
 from realtime.exceptions import ProtocolError
-from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +37,14 @@ PROBE_TIMEOUT_S = 1.5
 # Groups whose last socket left are kept a moment: people come and go.
 LINGER_S = 5.0
 MAX_UNSENT = 10_000
+MAX_REQUEST_S = 60.0
 _SOCKET_ID = re.compile(r"[A-Za-z0-9_-]{24}")
 PROCESS_ID_CHARACTERS = 8
-_PROBE_EVENT = "realtime.probe"
-_PROBE = Broadcast(namespace="", event=EncodedEvent(_PROBE_EVENT, EncodedArgs("[]")))
+_REQUEST_ID_BYTES = 9
+# How long the answers of other processes may be on their way, beyond what was given to them.
+REPLY_SLACK_S = 0.25
+# The group of all processes, where each says that it lives.
+EVERYBODY = "everybody"
 
 
 class ChannelLayer(Protocol):
@@ -108,7 +120,10 @@ class ChannelLayerAdapter:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._leaving: dict[str, asyncio.TimerHandle] = {}
         self._changed = asyncio.Event()
-        self._unsent: asyncio.Queue[Broadcast] = asyncio.Queue(MAX_UNSENT)
+        self._unsent: asyncio.Queue[tuple[list[str], LayerMessage]] = asyncio.Queue(MAX_UNSENT)
+        self._peers = Peers()
+        self._gatherings: dict[str, tuple[Gathering, asyncio.Event]] = {}
+        self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._probe_seen = asyncio.Event()
         self.lost_at: float | None = None
@@ -118,6 +133,7 @@ class ChannelLayerAdapter:
     async def start(self) -> None:
         """Open this process's channel and keep it served."""
         self._want(process_group(self._process_id))
+        self._want(process_group(EVERYBODY))
         create = asyncio.get_running_loop().create_task
         self._tasks = [
             create(self._receive(), name="layer receive"),
@@ -127,7 +143,8 @@ class ChannelLayerAdapter:
         ]
 
     async def stop(self) -> None:
-        """Send what waits, as far as the layer takes it at once, and leave all groups."""
+        """Send what waits, as far as the layer takes it at once, and say good-bye."""
+        self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, leaves=True))
         try:
             async with asyncio.timeout(RETRY_S):
                 await self._unsent.join()
@@ -135,10 +152,11 @@ class ChannelLayerAdapter:
             logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
         for timer in self._leaving.values():
             timer.cancel()
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._answering]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
         await self._local.stop()
 
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
@@ -192,10 +210,62 @@ class ChannelLayerAdapter:
     def publish(self, broadcast: Broadcast) -> None:
         """Deliver here at once; hand over for the other processes without waiting for them."""
         self._local.deliver(broadcast)
-        if broadcast.local:
-            return
+        if not broadcast.local:
+            self._tell(groups_of(broadcast), LayerEvent.of(broadcast, origin=self._process_id))
+
+    def select(self, target: Target) -> list[Member]:
+        """Return this process's sockets of a target."""
+        return self._local.select(target)
+
+    async def request(
+        self,
+        operation: str,
+        target: Target,
+        content: bytes,
+        *,
+        timeout_s: float,
+        include_self: bool = True,
+    ) -> Replies:
+        """Ask every process that lives, and wait for all of them, at most ``timeout_s``."""
+        loop = asyncio.get_running_loop()
+        awaited = self._peers.living(loop.time())
+        gathering = Gathering(set(awaited))
+        complete = asyncio.Event()
+        request = LayerRequest(
+            origin=self._process_id,
+            id=secrets.token_urlsafe(_REQUEST_ID_BYTES),
+            operation=operation,
+            timeout_s=timeout_s,
+            namespace=target.namespace,
+            rooms=target.rooms,
+            users=target.users,
+            excepted=target.excepted,
+            content=content,
+        )
+        self._gatherings[request.id] = (gathering, complete)
         try:
-            self._unsent.put_nowait(broadcast)
+            if awaited:
+                self._tell([process_group(EVERYBODY)], request)
+            if include_self:
+                own = await self._local.answer(operation, target, content, timeout_s)
+                gathering.answers.append(own)
+            if not gathering.is_complete:
+                async with asyncio.timeout(timeout_s + REPLY_SLACK_S):
+                    await complete.wait()
+        except TimeoutError:
+            logger.info("request answered in part", extra={"operation": operation})
+        finally:
+            del self._gatherings[request.id]
+        return Replies(tuple(gathering.answers), tuple(sorted(gathering.awaited)))
+
+    async def meet(self, patience_s: float) -> None:
+        """Find out who lives, for a process that has just come: ask, and listen so long."""
+        self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, asks=True))
+        await asyncio.sleep(patience_s)
+
+    def _tell(self, groups: list[str], message: LayerMessage) -> None:
+        try:
+            self._unsent.put_nowait((groups, message))
         except asyncio.QueueFull:
             # The layer is away: what must arrive is found by its offset.
             self.dropped_out += 1
@@ -250,12 +320,12 @@ class ChannelLayerAdapter:
 
     async def _send(self) -> None:
         while True:
-            broadcast = await self._unsent.get()
+            groups, message = await self._unsent.get()
             try:
-                message = self._codec.seal(broadcast, origin=self._process_id)
+                sealed = self._codec.seal(message)
                 async with asyncio.timeout(LAYER_TIMEOUT_S):
-                    for group in groups_of(broadcast):
-                        await self._layer.group_send(group, message)
+                    for group in groups:
+                        await self._layer.group_send(group, sealed)
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
                 self.dropped_out += 1
                 self._lose("send", error)
@@ -269,6 +339,11 @@ class ChannelLayerAdapter:
                 continue
             try:
                 message = await self._layer.receive(self._channel)
+            except (TypeError, ValueError) as error:
+                # Somebody else's bytes, which the layer took and could not read.
+                self._drop_incoming(error)
+                await asyncio.sleep(0)
+                continue
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
                 self._lose("receive", error)
                 await asyncio.sleep(RETRY_S)
@@ -277,22 +352,71 @@ class ChannelLayerAdapter:
 
     def _take(self, message: dict[str, Any]) -> None:
         try:
-            envelope = self._codec.open(message)
-            if envelope.event == _PROBE_EVENT and envelope.origin == self._process_id:
-                self._probe_seen.set()
-            elif envelope.origin != self._process_id:
-                self._local.deliver(envelope.broadcast())
+            self._hear(self._codec.open(message))
         except ProtocolError as error:
-            self.dropped_in += 1
-            logger.warning("layer message dropped", extra={"error": str(error)})
+            self._drop_incoming(error)
         except Exception:
             self.dropped_in += 1
             logger.exception("layer message failed")
 
+    def _drop_incoming(self, error: Exception) -> None:
+        self.dropped_in += 1
+        logger.warning("layer message dropped", extra={"error": str(error)})
+
+    def _hear(self, message: LayerMessage) -> None:
+        if message.origin == self._process_id:
+            if isinstance(message, LayerBeat):
+                self._probe_seen.set()
+            return
+        now = asyncio.get_running_loop().time()
+        match message:
+            case LayerEvent():
+                self._local.deliver(message.broadcast())
+            case LayerBeat(leaves=True):
+                self._peers.left(message.origin)
+            case LayerBeat():
+                self._peers.heard(message.origin, now)
+                if message.asks:
+                    self._tell([process_group(message.origin)], LayerBeat(self._process_id))
+            case LayerRequest():
+                self._answer_later(message)
+            case LayerReply():
+                self._gather(message)
+
+    def _gather(self, reply: LayerReply) -> None:
+        waiting = self._gatherings.get(reply.id)
+        if waiting is not None:
+            gathering, complete = waiting
+            gathering.take(reply.origin, reply.content)
+            if gathering.is_complete:
+                complete.set()
+
+    def _answer_later(self, request: LayerRequest) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(request), name="layer answer")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer(self, request: LayerRequest) -> None:
+        content: bytes | None = None
+        timeout_s = min(request.timeout_s, MAX_REQUEST_S)
+        try:
+            content = await self._local.answer(
+                request.operation, request.target, request.content, timeout_s
+            )
+        except TimeoutError:
+            logger.info("request not done in time", extra={"operation": request.operation})
+        except Exception:
+            logger.exception("request failed", extra={"operation": request.operation})
+        reply = LayerReply(self._process_id, request.id, content)
+        self._tell([process_group(request.origin)], reply)
+
     async def _probe(self) -> None:
-        """Notice within two seconds that the layer is away, or back: our own word must return."""
-        message = self._codec.seal(_PROBE, origin=self._process_id)
-        group = process_group(self._process_id)
+        """Notice within two seconds that the layer is away, or back: our own word must return.
+
+        The same word tells the others that we live.
+        """
+        message = self._codec.seal(LayerBeat(self._process_id))
+        group = process_group(EVERYBODY)
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
             self._probe_seen.clear()
@@ -308,6 +432,9 @@ class ChannelLayerAdapter:
                     logger.info("layer is back")
 
     def _lose(self, doing: str, error: Exception) -> None:
+        # A layer that comes back may have forgotten its groups.
+        self._subscribed -= self._wanted
+        self._changed.set()
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
             logger.error("layer lost", extra={"doing": doing, "error": repr(error)})

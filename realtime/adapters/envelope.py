@@ -1,4 +1,4 @@
-"""Broadcasts as bytes between processes: versioned, authenticated, one fixed type.
+"""What processes tell each other, as bytes: versioned, authenticated, one fixed type.
 
 Whoever can write to the channel layer but does not know the key cannot make a process do
 anything: what does not carry the right code is dropped. Unknown fields are ignored and new ones
@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from realtime.adapters.base import Broadcast, Number
+from realtime.adapters.base import Broadcast, Number, Target
 from realtime.exceptions import ProtocolError
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
 
@@ -23,8 +23,8 @@ MAX_BODY_BYTES = 4 * 1_048_576
 _MAC_BYTES = 16
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one process tells the others. Field names are short: they travel with each event."""
+class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
+    """A broadcast on its way to the other processes."""
 
     origin: str
     namespace: str
@@ -37,6 +37,24 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
     volatile: bool = False
     epoch: str | None = None
     offset: int | None = None
+
+    @classmethod
+    def of(cls, broadcast: Broadcast, *, origin: str) -> "LayerEvent":
+        """Return the message that carries a broadcast."""
+        number = broadcast.number
+        return cls(
+            origin=origin,
+            namespace=broadcast.namespace,
+            event=broadcast.event.name,
+            args=broadcast.event.args.json,
+            attachments=broadcast.event.args.attachments,
+            rooms=broadcast.rooms,
+            users=broadcast.users,
+            excepted=broadcast.excepted,
+            volatile=broadcast.volatile,
+            epoch=number.epoch if number else None,
+            offset=number.offset if number else None,
+        )
 
     def broadcast(self) -> Broadcast:
         """Return the broadcast that its origin published."""
@@ -54,8 +72,45 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
+class LayerBeat(msgspec.Struct, frozen=True, omit_defaults=True, tag="beat"):
+    """A process says that it lives, or that it leaves; ``asks`` wants the others to say so."""
+
+    origin: str
+    leaves: bool = False
+    asks: bool = False
+
+
+class LayerRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag="request"):
+    """Something that every process is asked to do for the sockets of a target."""
+
+    origin: str
+    id: str
+    operation: str
+    timeout_s: float
+    namespace: str
+    rooms: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
+    content: bytes = b""
+
+    @property
+    def target(self) -> Target:
+        """Whom it is about."""
+        return Target(self.namespace, self.rooms, self.users, self.excepted)
+
+
+class LayerReply(msgspec.Struct, frozen=True, omit_defaults=True, tag="reply"):
+    """One process's answer to a request; None where it could not do it."""
+
+    origin: str
+    id: str
+    content: bytes | None = None
+
+
+LayerMessage = LayerEvent | LayerBeat | LayerRequest | LayerReply
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Envelope)
+_decoder: msgspec.msgpack.Decoder[LayerMessage] = msgspec.msgpack.Decoder(LayerMessage)
 
 
 class EnvelopeCodec:
@@ -64,28 +119,13 @@ class EnvelopeCodec:
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = [blake2b(key.encode(), person=b"roomkey layer").digest() for key in keys]
 
-    def seal(self, broadcast: Broadcast, *, origin: str) -> dict[str, Any]:
-        """Return the channel layer message that carries a broadcast."""
-        number = broadcast.number
-        body = _encoder.encode(
-            Envelope(
-                origin=origin,
-                namespace=broadcast.namespace,
-                event=broadcast.event.name,
-                args=broadcast.event.args.json,
-                attachments=broadcast.event.args.attachments,
-                rooms=broadcast.rooms,
-                users=broadcast.users,
-                excepted=broadcast.excepted,
-                volatile=broadcast.volatile,
-                epoch=number.epoch if number else None,
-                offset=number.offset if number else None,
-            )
-        )
+    def seal(self, message: LayerMessage) -> dict[str, Any]:
+        """Return the channel layer message that carries ``message``."""
+        body = _encoder.encode(message)
         mac = _mac(self._keys[0], body)
         return {"type": MESSAGE_TYPE, "version": VERSION, "body": body, "mac": mac}
 
-    def open(self, message: Mapping[str, Any]) -> Envelope:
+    def open(self, message: Mapping[str, Any]) -> LayerMessage:
         """Return what was sealed; raises ``ProtocolError`` on anything that we did not seal."""
         body, mac = message.get("body"), message.get("mac")
         if message.get("type") != MESSAGE_TYPE or message.get("version") != VERSION:

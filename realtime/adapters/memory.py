@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from realtime.adapters.base import Broadcast, Member, Number, ReadNumbered
+from realtime.adapters.base import (
+    AnswerRequest,
+    Broadcast,
+    Member,
+    Number,
+    ReadNumbered,
+    Replies,
+    Target,
+)
 from realtime.adapters.feed import Feed
 from realtime.protocol.encoded_event import EncodedEvent, encode_args
 from realtime.protocol.wire_message import WireMessage
@@ -52,8 +60,9 @@ class MemoryAdapter:
     is_shared = False
     lost_at: float | None = None
 
-    def __init__(self, read_numbered: ReadNumbered) -> None:
+    def __init__(self, read_numbered: ReadNumbered, answer: AnswerRequest) -> None:
         self._read_numbered = read_numbered
+        self._answer = answer
         self._sockets: dict[str, Members] = {}
         self._users: dict[tuple[str, str], Members] = {}
         self._user_of: dict[str, str] = {}
@@ -175,6 +184,31 @@ class MemoryAdapter:
         """Deliver to this process's sockets."""
         self.deliver(broadcast)
 
+    def select(self, target: Target) -> list[Member]:
+        """Return this process's sockets of a target."""
+        return list(self._select(target).values())
+
+    async def request(
+        self,
+        operation: str,
+        target: Target,
+        content: bytes,
+        *,
+        timeout_s: float,
+        include_self: bool = True,
+    ) -> Replies:
+        """Do it here: there is no other process."""
+        if not include_self:
+            return Replies(())
+        return Replies((await self.answer(operation, target, content, timeout_s),))
+
+    async def answer(
+        self, operation: str, target: Target, content: bytes, timeout_s: float
+    ) -> bytes:
+        """Do what a request asks on this process."""
+        async with asyncio.timeout(timeout_s):
+            return await self._answer(operation, target, content)
+
     def deliver(self, broadcast: Broadcast) -> None:
         """Hand an event to the sockets of this process that it is for."""
         if broadcast.number is not None:
@@ -185,7 +219,7 @@ class MemoryAdapter:
             if entry is not None:
                 self._deliver_to_room(entry, broadcast)
                 return
-        selected = self._select(broadcast)
+        selected = self._select(broadcast.target)
         self._fan_out(broadcast, selected.values())
         self._hold_for_joining(broadcast, selected)
 
@@ -244,13 +278,13 @@ class MemoryAdapter:
             count += 1
         self.deliveries += count
 
-    def _select(self, broadcast: Broadcast) -> Members:
-        namespace = broadcast.namespace
+    def _select(self, target: Target) -> Members:
+        namespace = target.namespace
         everyone = self._sockets.get(namespace, {})
-        if not broadcast.rooms and not broadcast.users:
-            return self._without_excepted(everyone, broadcast)
+        if not target.rooms and not target.users:
+            return self._without_excepted(everyone, target)
         selected: Members = {}
-        for name in broadcast.rooms:
+        for name in target.rooms:
             entry = self._rooms.get((namespace, name))
             if entry is not None:
                 selected.update(
@@ -260,9 +294,9 @@ class MemoryAdapter:
                 )
             if name in everyone:
                 selected[name] = everyone[name]
-        for user_id in broadcast.users:
+        for user_id in target.users:
             selected.update(self._users.get((namespace, user_id), {}))
-        return self._without_excepted(selected, broadcast)
+        return self._without_excepted(selected, target)
 
     def _hold_for_joining(self, broadcast: Broadcast, selected: Members) -> None:
         """Keep an event for several rooms back for sockets that are still joining one of them."""
@@ -278,13 +312,13 @@ class MemoryAdapter:
                     message = _message(broadcast, member.wire, messages)
                     _hold(held, member, _Held(message, broadcast.volatile, None))
 
-    def _without_excepted(self, members: Members, broadcast: Broadcast) -> Members:
-        if not broadcast.excepted:
+    def _without_excepted(self, members: Members, target: Target | Broadcast) -> Members:
+        if not target.excepted:
             return members
         kept = dict(members)
-        for name in broadcast.excepted:
+        for name in target.excepted:
             kept.pop(name, None)
-            entry = self._rooms.get((broadcast.namespace, name))
+            entry = self._rooms.get((target.namespace, name))
             if entry is not None:
                 for socket_id in entry.members:
                     kept.pop(socket_id, None)

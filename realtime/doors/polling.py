@@ -114,9 +114,8 @@ class PollingDoor:
             body = EngineError.BAD_REQUEST.body
             await respond(send, HTTPStatus.SERVICE_UNAVAILABLE, headers, body)
             return
-        client_session = ClientSession(
-            dict(scope), client_of(scope, trusted_proxies()), "socket.io", "polling"
-        )
+        client = client_of(scope, trusted_proxies())
+        client_session = ClientSession(dict(scope), client, "socket.io")
         if not process.open_session(client_session):
             await respond_error(send, EngineError.FORBIDDEN, cors)
             return

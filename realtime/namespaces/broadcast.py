@@ -6,8 +6,10 @@ commit; this module alone knows of that.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterable
+import secrets
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -16,12 +18,21 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 from django.db import transaction
 
-from realtime.adapters.base import Broadcast, Number
-from realtime.adapters.channel_layer import LAYER_TIMEOUT_S, ChannelLayer, groups_of
-from realtime.adapters.envelope import EnvelopeCodec
-from realtime.exceptions import UsageError
+from realtime.adapters.base import Adapter, Broadcast, Number, Numbered, Target
+from realtime.adapters.channel_layer import (
+    LAYER_TIMEOUT_S,
+    ChannelLayer,
+    ChannelLayerAdapter,
+    groups_of,
+)
+from realtime.adapters.envelope import EnvelopeCodec, LayerEvent
+from realtime.adapters.memory import MemoryAdapter
+from realtime.exceptions import ProtocolError, UsageError
+from realtime.namespaces import remote
 from realtime.namespaces.encoding import encode_event
 from realtime.namespaces.identity import Identity
+from realtime.namespaces.operations import JOIN, LEAVE
+from realtime.namespaces.remote import Answers, RemoteSocket
 from realtime.namespaces.running import find_process, serving_process
 
 logger = logging.getLogger(__name__)
@@ -29,6 +40,9 @@ logger = logging.getLogger(__name__)
 Operator = TypeVar("Operator", bound="Selection")
 # The origin of what a process sends that serves no sockets.
 _NO_PROCESS = ""
+# How long a process that serves nothing listens for those that do, before it asks them.
+MEET_S = 0.4
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,11 @@ class Selection:
     def local(self: Operator) -> Operator:
         """Reach this process's sockets only."""
         return replace(self, is_local=True)
+
+    @property
+    def target(self) -> Target:
+        """Whom this selects."""
+        return Target(self.namespace, self.rooms, self.users, self.excepted)
 
     def broadcast_of(self, event: str, args: tuple[Any, ...]) -> Broadcast:
         """Return the event for these sockets, encoded; raises ``UsageError`` if it cannot be."""
@@ -121,6 +140,64 @@ class BroadcastOperator(Selection):
         _require_reach()
         await _send_to_layer(broadcast)
 
+    async def acall(self, event: str, *args: Any, timeout_s: float) -> Answers:
+        """Send an event and collect what the clients answer, over all processes."""
+        async with _adapter() as adapter:
+            return await remote.call(adapter, self.target, event, args, timeout_s)
+
+    async def afetch_sockets(self) -> list[RemoteSocket]:
+        """Return these sockets, over all processes."""
+        async with _adapter() as adapter:
+            return await remote.fetch_sockets(adapter, self.target)
+
+    async def asockets_join(self, *rooms: str) -> None:
+        """Put these sockets into rooms; done when this returns."""
+        async with _adapter() as adapter:
+            await remote.change_rooms(adapter, self.target, JOIN, rooms)
+
+    async def asockets_leave(self, *rooms: str) -> None:
+        """Take these sockets out of rooms; done when this returns."""
+        async with _adapter() as adapter:
+            await remote.change_rooms(adapter, self.target, LEAVE, rooms)
+
+    async def adisconnect_sockets(self, *, close: bool = False) -> None:
+        """End these sockets, or with ``close`` the connections that they are on."""
+        async with _adapter() as adapter:
+            await remote.disconnect(adapter, self.target, close=close)
+
+    async def aserver_side_emit(self, event: str, *args: Any) -> None:
+        """Hand an event to the namespace's class on every other process, not to clients."""
+        await self.aserver_side_call(event, *args, timeout_s=remote.REQUEST_TIMEOUT_S)
+
+    async def aserver_side_call(self, event: str, *args: Any, timeout_s: float) -> Answers:
+        """Do the same and return what the other processes answer."""
+        async with _adapter() as adapter:
+            return await remote.server_side_call(adapter, self.namespace, event, args, timeout_s)
+
+    def call(self, event: str, *args: Any, timeout_s: float) -> Answers:
+        """Do what ``acall`` does, from synchronous code."""
+        return _wait_for(self.acall(event, *args, timeout_s=timeout_s), "acall")
+
+    def fetch_sockets(self) -> list[RemoteSocket]:
+        """Do what ``afetch_sockets`` does, from synchronous code."""
+        return _wait_for(self.afetch_sockets(), "afetch_sockets")
+
+    def sockets_join(self, *rooms: str) -> None:
+        """Do what ``asockets_join`` does, from synchronous code."""
+        _wait_for(self.asockets_join(*rooms), "asockets_join")
+
+    def sockets_leave(self, *rooms: str) -> None:
+        """Do what ``asockets_leave`` does, from synchronous code."""
+        _wait_for(self.asockets_leave(*rooms), "asockets_leave")
+
+    def disconnect_sockets(self, *, close: bool = False) -> None:
+        """Do what ``adisconnect_sockets`` does, from synchronous code."""
+        _wait_for(self.adisconnect_sockets(close=close), "adisconnect_sockets")
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Do what ``aserver_side_emit`` does, from synchronous code."""
+        _wait_for(self.aserver_side_emit(event, *args), "aserver_side_emit")
+
 
 @dataclass(frozen=True, slots=True)
 class SocketOperator(Selection):
@@ -128,13 +205,35 @@ class SocketOperator(Selection):
 
     async def emit(self, event: str, *args: Any) -> None:
         """Send an event to these sockets."""
-        broadcast = self.broadcast_of(event, args)
-        process = find_process()
-        if process is None:
-            raise UsageError("a consumer emits on the event loop that serves it")
-        process.adapter.publish(broadcast)
+        _own_adapter().publish(self.broadcast_of(event, args))
 
     aemit = emit
+
+    async def call(self, event: str, *args: Any, timeout_s: float) -> Answers:
+        """Send an event and collect what the clients answer, over all processes."""
+        return await remote.call(_own_adapter(), self.target, event, args, timeout_s)
+
+    async def fetch_sockets(self) -> list[RemoteSocket]:
+        """Return these sockets, over all processes."""
+        return await remote.fetch_sockets(_own_adapter(), self.target)
+
+    async def sockets_join(self, *rooms: str) -> None:
+        """Put these sockets into rooms; done when this returns."""
+        await remote.change_rooms(_own_adapter(), self.target, JOIN, rooms)
+
+    async def sockets_leave(self, *rooms: str) -> None:
+        """Take these sockets out of rooms; done when this returns."""
+        await remote.change_rooms(_own_adapter(), self.target, LEAVE, rooms)
+
+    async def disconnect_sockets(self, *, close: bool = False) -> None:
+        """End these sockets, or with ``close`` the connections that they are on."""
+        await remote.disconnect(_own_adapter(), self.target, close=close)
+
+    async def server_side_emit(self, event: str, *args: Any) -> None:
+        """Hand an event to the namespace's class on every other process, not to clients."""
+        await remote.server_side_call(
+            _own_adapter(), self.namespace, event, args, remote.REQUEST_TIMEOUT_S
+        )
 
 
 def of(namespace: str) -> BroadcastOperator:
@@ -157,6 +256,55 @@ def _user_id(user: Any) -> str:
             raise UsageError("a guest has no user id: address a guest's sockets by their ids")
         return user.user_id
     return str(getattr(user, "pk", user))
+
+
+def _own_adapter() -> Adapter:
+    process = find_process()
+    if process is None:
+        raise UsageError("a consumer emits on the event loop that serves it")
+    return process.adapter
+
+
+@contextlib.asynccontextmanager
+async def _adapter() -> AsyncIterator[Adapter]:
+    """Give the adapter of this loop, or a passing one that asks the processes that serve."""
+    process = find_process()
+    if process is not None:
+        yield process.adapter
+        return
+    _require_reach()
+    passing = make_adapter()
+    await passing.start()
+    try:
+        await passing.meet(MEET_S)
+        yield passing
+    finally:
+        await passing.stop()
+
+
+def make_adapter() -> ChannelLayerAdapter:
+    """Return an adapter for a process that serves no sockets and answers nothing."""
+
+    async def read_nothing(*_: object) -> list[Numbered]:
+        return []
+
+    async def answer_nothing(*_: object) -> bytes:
+        raise ProtocolError("this process serves no sockets")
+
+    codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+    layer = cast("ChannelLayer", get_channel_layer())
+    local = MemoryAdapter(read_nothing, answer_nothing)
+    return ChannelLayerAdapter(local, layer, codec, secrets.token_urlsafe(6))
+
+
+def _wait_for(running: Coroutine[Any, Any, Result], twin: str) -> Result:
+    if _has_running_loop():
+        running.close()
+        raise UsageError(f"in a running event loop use: await of(…).{twin}(…)")
+    process = serving_process()
+    if process is not None:
+        return process.run_threadsafe(running)
+    return async_to_sync(lambda: running)()
 
 
 def _has_running_loop() -> bool:
@@ -188,7 +336,7 @@ def _publish_from_thread(broadcast: Broadcast) -> None:
 
 async def _send_to_layer(broadcast: Broadcast) -> None:
     codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
-    message = codec.seal(broadcast, origin=_NO_PROCESS)
+    message = codec.seal(LayerEvent.of(broadcast, origin=_NO_PROCESS))
     layer = cast("ChannelLayer", get_channel_layer())
     try:
         async with asyncio.timeout(LAYER_TIMEOUT_S):

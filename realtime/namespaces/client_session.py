@@ -3,6 +3,7 @@
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -27,8 +28,8 @@ class ClientSession:
     scope: Scope
     client: Client
     door: str
-    transport_name: str = "websocket"
     users: set[str] = field(default_factory=set)
+    opened_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         """Give the authenticators a place for what the session's sockets share."""

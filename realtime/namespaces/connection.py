@@ -32,6 +32,10 @@ class EngineSession(Protocol):
 
     reason: str | None
 
+    @property
+    def transport_name(self) -> str:
+        """``websocket`` or ``polling``."""
+
     def send(self, message: WireMessage, volatile: bool = False) -> bool:
         """Hand a message over without waiting."""
 
@@ -114,6 +118,11 @@ class Connection:
 
     # As the sockets' link.
 
+    @property
+    def transport_name(self) -> str:
+        """What carries the session now."""
+        return self._engine.transport_name
+
     def accepted(self, socket: Socket) -> None:
         """Tell the client that the socket is in."""
         self._deadline.cancel()
@@ -134,6 +143,12 @@ class Connection:
             del self._sockets[socket.namespace]
         self.send(self.wire.disconnected(socket.namespace, reason))
 
+    def end_connection(self) -> None:
+        """End every socket for good, then the session."""
+        for socket in tuple(self._sockets.values()):
+            socket.end(EndReason.DISCONNECTED.value)
+        self._engine.close("forced close", ending=Ending.FINAL)
+
     def taken(self) -> None:
         """A socket's inbox has room again."""
         if self._room is not None and not self._room.done():
@@ -142,6 +157,10 @@ class Connection:
     def overflow(self) -> None:
         """Too much waits for the client."""
         self._engine.close("forced server close", keep=False)
+
+    def drop(self) -> None:
+        """Cut the session so that the client comes back."""
+        self._engine.close("forced close")
 
     def go_away(self) -> None:
         """Close so that the client comes back, to another process."""

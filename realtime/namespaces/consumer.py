@@ -1,6 +1,6 @@
 """What applications write: a consumer per namespace, an instance per socket."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from realtime.adapters.base import Numbered
 from realtime.conf import Limits, Options
 from realtime.exceptions import Refused, UsageError
+from realtime.namespaces.authenticators import query_of
 from realtime.namespaces.broadcast import SocketOperator
 from realtime.namespaces.events import CATCH_ALL, EventHandler, collect_handlers
 from realtime.namespaces.identity import Identity
@@ -56,6 +57,11 @@ class NamespaceConsumer(AsyncConsumer):
         self.auth = {}
         self._socket: Socket | None = None
 
+    @classmethod
+    def as_asgi(cls, **initkwargs: Any) -> Callable[..., Any]:  # type: ignore[override]
+        """Return what ``path()`` mounts; ``initkwargs`` become attributes of each instance."""
+        return super().as_asgi(**initkwargs)
+
     # Hooks.
 
     @classmethod
@@ -79,6 +85,15 @@ class NamespaceConsumer(AsyncConsumer):
         """Read numbered events that got lost between processes: ``after < offset <= upto``."""
         del namespace, room, epoch, after, upto
         return []
+
+    @classmethod
+    async def server_event(cls, namespace: str, event: str, *args: Any) -> Any:
+        """Hear what another process emitted with ``server_side_emit``; return an answer.
+
+        What is returned must be JSON; nothing of this reaches a client.
+        """
+        del namespace, event, args
+        return None
 
     async def connect(self, auth: dict[str, Any]) -> None:
         """Take a socket in, or raise ``Refused(code, message)``.
@@ -128,6 +143,24 @@ class NamespaceConsumer(AsyncConsumer):
     def is_connected(self) -> bool:
         """Whether the client can still be reached."""
         return self.socket.reason is None
+
+    @property
+    def transport_name(self) -> str:
+        """What carries this socket's connection now: ``websocket`` or ``polling``."""
+        return self.socket.transport_name
+
+    @property
+    def handshake(self) -> dict[str, Any]:
+        """What the connection was opened with: address, query, auth, transport, when, how."""
+        session = self.socket.session
+        return {
+            "address": session.client.address,
+            "auth": self.auth,
+            "door": session.door,
+            "issued_at": session.opened_at.isoformat(),
+            "query": query_of(self.scope),
+            "transport": self.transport_name,
+        }
 
     # Doing.
 
@@ -184,9 +217,15 @@ class NamespaceConsumer(AsyncConsumer):
         members = socket.process.adapter.members(socket.namespace, room)
         return [member.consumer for member in members if hasattr(member, "consumer")]
 
-    async def disconnect(self, reason: str = "disconnected") -> None:
-        """End this socket; the client is told ``reason`` and does not come back by itself."""
-        self.socket.end(reason)
+    async def disconnect(self, reason: str = "disconnected", *, close: bool = False) -> None:
+        """End this socket; the client is told ``reason`` and does not come back by itself.
+
+        With ``close`` every socket of its connection ends, and the connection.
+        """
+        if close:
+            self.socket.end_connection()
+        else:
+            self.socket.end(reason)
 
     # What the engine calls.
 

@@ -9,6 +9,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
+from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,14 @@ from realtime.protocol.socket_packets import RESERVED_EVENTS
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 CATCH_ALL = "*"
+
+
+class _NoAck(Enum):
+    NO_ACK = "no ack"
+
+
+# What a handler returns that leaves its event unanswered, though an ack was asked for.
+NO_ACK = _NoAck.NO_ACK
 MAX_NAME = 128
 _MARK = "_realtime_event"
 _MISSING_FIELD = re.compile(r"Object missing required field `(.+)`")
@@ -76,7 +85,8 @@ def event(name: str, *, is_join: bool = False) -> Callable[[Handler], Handler]:
 
     The method may be ``async def``, or ``def``: that runs in the bounded database pool. Its
     annotations decode and check the arguments. What it returns is the ack: one value, a tuple for
-    several, None for an empty ack. ``is_join`` counts it against the rate of joins.
+    several, None for an empty ack, ``NO_ACK`` for none at all. ``is_join`` counts the event
+    against the rate of joins.
     """
     if name in RESERVED_EVENTS:
         raise UsageError(f"{name!r} is a reserved event name")

@@ -83,6 +83,11 @@ class PlainConnection:
 
     # As the socket's link.
 
+    @property
+    def transport_name(self) -> str:
+        """What carries the connection."""
+        return self._transport.name
+
     def accepted(self, socket: Socket) -> None:
         """Send the first frame."""
         self.send(self.wire.connected(socket.namespace, socket.socket_id))
@@ -98,6 +103,11 @@ class PlainConnection:
             self.send(self.wire.disconnected(socket.namespace, reason))
         self._close(_CODE_BY_END.get(reason, FORBIDDEN), keep=not is_slow)
 
+    def end_connection(self) -> None:
+        """End the one socket that there is."""
+        if self._socket is not None:
+            self._socket.end(EndReason.DISCONNECTED.value)
+
     def taken(self) -> None:
         """The inbox has room again."""
         if self._room is not None and not self._room.done():
@@ -107,6 +117,10 @@ class PlainConnection:
         """Too much waits for the client."""
         if self._socket is not None:
             self._socket.overflow()
+
+    def drop(self) -> None:
+        """Cut the connection so that the client comes back."""
+        self.go_away()
 
     def go_away(self) -> None:
         """Close so that the client comes back, to another process."""

@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import Coroutine
 from enum import Enum
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
@@ -24,11 +24,14 @@ from realtime.namespaces.authenticators import authenticate
 from realtime.namespaces.client_session import ClientSession, SessionCounts
 from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
 from realtime.namespaces.database import DatabasePool
+from realtime.namespaces.operations import Operations
 from realtime.namespaces.routing import Route, RoutingTable
 from realtime.namespaces.running import find_process, set_running, unset_running
 from realtime.namespaces.socket import Link, Socket
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 START_RETRY_S = 1.0
 STOP_TIMEOUT_S = 5.0
@@ -70,7 +73,8 @@ class Process:
         self._unstarted: list[type[NamespaceConsumer]] = []
         self._starter: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
-        local = MemoryAdapter(self._read_numbered)
+        operations = Operations(lambda: self.adapter, routing)
+        local = MemoryAdapter(self._read_numbered, operations.answer)
         layer = get_channel_layer()
         self.adapter: Adapter = local
         if layer is not None and not isinstance(layer, InMemoryChannelLayer):
@@ -191,6 +195,10 @@ class Process:
     def close_session(self, session: ClientSession) -> None:
         """Stop counting a session."""
         self.sessions.close(session)
+
+    def run_threadsafe(self, running: Coroutine[Any, Any, Result]) -> Result:
+        """Run something on this process's loop, from another thread, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(running, self._loop).result()
 
     def publish_threadsafe(self, broadcast: Broadcast) -> None:
         """Publish from another thread, or another loop."""

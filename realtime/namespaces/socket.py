@@ -19,7 +19,9 @@ from realtime.conf import Options
 from realtime.exceptions import AckTimeout, Refused, SessionClosed, UsageError
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.encoding import encode_arguments, encode_event
+from realtime.namespaces.events import NO_ACK
 from realtime.namespaces.rates import Patience, TokenBucket
+from realtime.protocol.encoded_event import EncodedEvent
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
 
@@ -63,6 +65,10 @@ class Link(Protocol):
     wire: Wire
     session: ClientSession
 
+    @property
+    def transport_name(self) -> str:
+        """What carries the connection now: ``websocket`` or ``polling``."""
+
     def send(self, message: WireMessage, volatile: bool = False) -> bool:
         """Hand a message over without waiting."""
 
@@ -77,6 +83,12 @@ class Link(Protocol):
 
     def ended(self, socket: "Socket", reason: str) -> None:
         """Tell the client that the server ends the socket, for an ``EndReason`` or a code."""
+
+    def end_connection(self) -> None:
+        """End every socket of the connection for good, then the connection."""
+
+    def drop(self) -> None:
+        """Cut the connection so that the client comes back."""
 
     def taken(self) -> None:
         """A socket's inbox has room again."""
@@ -139,6 +151,16 @@ class Socket:
         self._task = self.process.spawn(self._run(auth), name="socket")
 
     @property
+    def transport_name(self) -> str:
+        """What carries the connection now: ``websocket`` or ``polling``."""
+        return self._link.transport_name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client knows that it is in, and can be reached."""
+        return self.state is SocketState.CONNECTED
+
+    @property
     def is_ready(self) -> bool:
         """Whether the inbox has room."""
         return len(self._inbox) < self.options.inbox_messages
@@ -192,23 +214,37 @@ class Socket:
         """Send an event and return the client's answer; raises ``AckTimeout``."""
         if self.state is SocketState.CLOSED:
             raise AckTimeout(f"the client left before it answered {event!r}")
+        _ack_id, future = self.ask(encode_event(event, args))
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await future
+        except TimeoutError:
+            raise AckTimeout(f"no answer to {event!r} within {timeout_s:g} s") from None
+        return answer[0] if len(answer) == 1 else tuple(answer) or None
+
+    def ask(self, event: EncodedEvent) -> "tuple[int, asyncio.Future[list[Any]]]":
+        """Send an event that asks for an answer, without waiting; return where that comes."""
         ack_id = self._next_ack_id
         self._next_ack_id += 1
-        encoded = encode_event(event, args)
         most = self.options.max_pending_acks
         while most and len(self._acks) >= most:
             oldest = next(iter(self._acks))
             _fail(self._acks.pop(oldest), "too many events wait for an answer")
         future = self._acks[ack_id] = self._loop.create_future()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._send_event(self.wire.event(self.namespace, encoded, ack_id), False)
-                answer = await future
-        except TimeoutError:
-            raise AckTimeout(f"no answer to {event!r} within {timeout_s:g} s") from None
-        finally:
-            self._acks.pop(ack_id, None)
-        return answer[0] if len(answer) == 1 else tuple(answer) or None
+        # Whoever stops waiting need not be asked for more.
+        future.add_done_callback(lambda _done: self._acks.pop(ack_id, None))
+        if self.state is SocketState.CLOSED:
+            _fail(future, "the client left before it answered")
+        self.send(self.wire.event(self.namespace, event, ack_id), False)
+        return ack_id, future
+
+    def drop_connection(self) -> None:
+        """Cut the connection below without a word; its client comes back by itself."""
+        self._link.drop()
+
+    def end_connection(self) -> None:
+        """End this socket and every other one of its connection, then the connection itself."""
+        self._link.end_connection()
 
     def end(self, reason: str) -> None:
         """End the socket from the server's side; the client is told why. Twice is a no-op."""
@@ -320,7 +356,7 @@ class Socket:
             logger.exception("event failed", extra=self._about(event.name))
             self._refuse(event.ack_id, _internal_error())
         else:
-            if event.ack_id is not None:
+            if event.ack_id is not None and result is not NO_ACK:
                 self._answer(event.ack_id, _values(result))
 
     def take_join_token(self) -> None:

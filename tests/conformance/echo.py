@@ -18,9 +18,7 @@ class Echo:
 
     def receive(self, message: str | bytes) -> None:
         """Send it back."""
-        self._engine.send(
-            WireMessage(message if isinstance(message, bytes) else "4" + message)
-        )
+        self._engine.send(WireMessage(message if isinstance(message, bytes) else "4" + message))
 
     async def ready(self) -> None:
         """There is always room."""

@@ -10,7 +10,7 @@ _UNLIMITED: Mapping[str, Any] = {
     "JOINS_PER_S": 0,
     "MAX_SESSIONS_PER_ADDRESS": 0,
     "MAX_SESSIONS_PER_USER": 0,
-    "AUTHENTICATORS": ["realtime.namespaces.authenticators.guest"],
+    "AUTHENTICATORS": ["tests.conformance.identities.anybody"],
 }
 _SUITE: Mapping[str, Any] = {
     "PING_INTERVAL_S": 0.3,

@@ -1,0 +1,49 @@
+"""Which processes live, as far as their beats tell; and who still owes an answer. Pure."""
+
+from dataclasses import dataclass, field
+
+# A process that was not heard for so long is not waited for.
+PEER_LIFE_S = 3.0
+
+
+class Peers:
+    """The other processes, by when they were heard last; ``now`` is monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._heard_at: dict[str, float] = {}
+
+    def heard(self, process_id: str, now: float) -> None:
+        """A process spoke."""
+        self._heard_at[process_id] = now
+
+    def left(self, process_id: str) -> None:
+        """A process said that it leaves."""
+        self._heard_at.pop(process_id, None)
+
+    def living(self, now: float) -> set[str]:
+        """Return the processes that were heard lately, and forget the others."""
+        self._heard_at = {
+            process_id: at for process_id, at in self._heard_at.items() if now - at < PEER_LIFE_S
+        }
+        return set(self._heard_at)
+
+
+@dataclass(slots=True)
+class Gathering:
+    """The answers to one request, as they come."""
+
+    awaited: set[str]
+    answers: list[bytes] = field(default_factory=list)
+
+    def take(self, process_id: str, content: bytes | None) -> None:
+        """Take a process's answer; a second one of the same process, or a stranger's, is none."""
+        if process_id not in self.awaited:
+            return
+        self.awaited.discard(process_id)
+        if content is not None:
+            self.answers.append(content)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nobody owes an answer."""
+        return not self.awaited
