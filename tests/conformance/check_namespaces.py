@@ -29,7 +29,7 @@ class Check(NamespaceConsumer):
         """Refuse who asks for it; greet the others."""
         if "deny" in auth:
             # Clients look for this very code, a number as the official servers' examples have it.
-            raise Refused("denied", "denied", **{"code": 4001, "why": auth["deny"]})
+            raise Refused("denied", "denied", code=4001, why=auth["deny"])
         self.data["name"] = auth.get("name")
         await self.emit(
             "hello",

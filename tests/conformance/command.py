@@ -40,7 +40,7 @@ def _parse() -> argparse.Namespace:
 def _configure(profile: str, parser: str) -> None:
     options: dict[str, Any] = {**PROFILES[profile].options, "PARSER": parser}
     settings.configure(
-        SECRET_KEY="conformance",  # noqa: S106 - nothing here is worth a secret
+        SECRET_KEY="conformance",
         ALLOWED_HOSTS=["127.0.0.1", "localhost"],
         INSTALLED_APPS=installed_apps(),
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
