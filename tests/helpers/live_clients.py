@@ -30,7 +30,7 @@ class Caller:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class ConnectRefused(Exception):
+class ConnectRefusedError(Exception):
     """The server's answer to a socket that it does not let in."""
 
     def __init__(self, message: str, data: Any, close_code: int | None = None) -> None:
@@ -129,7 +129,7 @@ class PlainClient(Client):
 
     @classmethod
     async def connect(cls, caller: Caller) -> "PlainClient":
-        """Come in, or raise ``ConnectRefused``."""
+        """Come in, or raise ``ConnectRefusedError``."""
         client = cls(await open_plain(caller))
         first = await client.read_frame()
         if "connect" in first:
@@ -138,7 +138,7 @@ class PlainClient(Client):
             return client
         error = first["connect_error"]
         await client.socket.wait_closed()
-        raise ConnectRefused(error["message"], error.get("data"), client.socket.close_code)
+        raise ConnectRefusedError(error["message"], error.get("data"), client.socket.close_code)
 
     async def tell(self, event: str, *args: Any) -> None:
         await self.send_frame({"event": event, "args": list(args)})
@@ -214,7 +214,7 @@ class PythonClient(Client):
 
     @classmethod
     async def connect(cls, caller: Caller) -> "PythonClient":
-        """Come in, or raise ``ConnectRefused``."""
+        """Come in, or raise ``ConnectRefusedError``."""
         client = cls(caller.namespace)
         try:
             await client._client.connect(
@@ -228,7 +228,7 @@ class PythonClient(Client):
         except socketio.exceptions.ConnectionError:
             await client._client.disconnect()
             refusal = client._refusal[0] if client._refusal else {"message": ""}
-            raise ConnectRefused(refusal["message"], refusal.get("data")) from None
+            raise ConnectRefusedError(refusal["message"], refusal.get("data")) from None
         client.sid = client._client.get_sid(caller.namespace)
         return client
 

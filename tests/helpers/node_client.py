@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from tests.helpers.live_clients import DEADLINE_S, Caller, Client, ConnectRefused
+from tests.helpers.live_clients import DEADLINE_S, Caller, Client, ConnectRefusedError
 from tests.helpers.services import ROOT
 
 PROGRAM = ROOT / "tests" / "live" / "js" / "client.mjs"
@@ -31,7 +31,7 @@ class NodeProgram:
         self._reader.start()
 
     async def connect(self, caller: Caller) -> "NodeClient":
-        """Come in, or raise ``ConnectRefused``."""
+        """Come in, or raise ``ConnectRefusedError``."""
         client = NodeClient(self, next(self._numbers))
         self._clients[client.number] = client
         client.command(
@@ -117,7 +117,7 @@ class NodeClient(Client):
             case "connected":
                 self.connecting.set_result(fact["sid"])
             case "refused":
-                refused = ConnectRefused(fact["message"], fact["data"])
+                refused = ConnectRefusedError(fact["message"], fact["data"])
                 self.connecting.set_exception(refused)
             case "event":
                 self.take(fact["event"], fact["args"])

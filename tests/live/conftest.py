@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import ip_address
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from tests.helpers.node_client import NodeProgram
 WELCOME = "Welcome to the live tests!"
 OTHER_WELCOME = "This is the other one."
 DOORS = ["plain", "python", pytest.param("javascript", marks=pytest.mark.node)]
+
+ADDRESSES = count(int(ip_address("10.0.0.1")))
 
 Connector = Callable[[Caller], Awaitable[Client]]
 
@@ -50,12 +54,14 @@ class Visitors:
 
     site: Site
     connector: Connector
+    # Wrong passwords are counted by address too: those of one test are nothing to another.
+    address: str = field(default_factory=lambda: str(ip_address(next(ADDRESSES))))
     clients: list[Client] = field(default_factory=list)
 
     async def connect(
         self, namespace: str = "/live", *, user: str | None = None, **auth: Any
     ) -> Client:
-        """Come in, and hear the greeting; raises ``ConnectRefused``."""
+        """Come in, and hear the greeting; raises ``ConnectRefusedError``."""
         client = await self.connect_silently(namespace, user=user, **auth)
         await client.hear_one("welcome")
         client.me = await client.hear_one("identity")
@@ -66,7 +72,9 @@ class Visitors:
     ) -> Client:
         """Come in; what is heard is left to the test."""
         headers = self.site.signed_in(user).cookie_header if user else {}
-        client = await self.connector(Caller(self.site.url, namespace, auth, headers))
+        client = await self.connector(
+            Caller(self.site.url, namespace, auth, {**headers, "X-Forwarded-For": self.address})
+        )
         self.clients.append(client)
         return client
 
@@ -87,8 +95,11 @@ class Visitors:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """``manage.py runserver`` as the README starts it, with the demo and what tests add."""
-    server = LiveServer(tmp_path_factory.mktemp("live"))
+    """``manage.py runserver`` as the README starts it, with the demo and what tests add.
+
+    Only that it believes this machine to be a proxy, so that visitors have addresses of their own.
+    """
+    server = LiveServer(tmp_path_factory.mktemp("live"), TRUSTED_PROXIES="127.0.0.1")
     server.manage("migrate", "--verbosity", "0")
     server.manage("seed_demo")
     server.start()
