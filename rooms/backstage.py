@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from realtime.conf import Options, options
+from realtime.exceptions import Refused
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import ProcessInfo
 from realtime.namespaces.database import Batcher, in_database
@@ -21,6 +23,7 @@ from rooms.announcing import Announcer
 from rooms.arriving import Admission, Arrival, admit_arrivals
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
+from rooms.password_desk import PasswordDesk
 from rooms.passwords import PasswordPool
 from rooms.people import Standing
 from rooms.presence import Departure, Left, Place
@@ -34,6 +37,8 @@ Result = TypeVar("Result")
 RETRY_FIRST_S = 0.5
 RETRY_MOST_S = 10.0
 HOUSEKEEPING_EVERY_S = 600.0
+# How long the end of a process waits for a database that may be gone.
+STOP_TIMEOUT_S = 5.0
 
 
 @dataclass(slots=True)
@@ -62,7 +67,7 @@ class Backstage:
         self.arrivals: Batcher[Arrival, Admission] = Batcher(admit_arrivals)
         self.joins: Batcher[JoinRequest, Outcome] = Batcher(join_rooms)
         self.announcer = Announcer()
-        self.passwords = PasswordPool()
+        self.passwords = PasswordDesk(PasswordPool())
         self.attendees: dict[str, Attendee] = {}
         self._departures: Batcher[Departure, list[Left]] = Batcher(presence.depart)
         self._messages: Batcher[SendRequest, Sent] = Batcher(send_messages)
@@ -83,7 +88,9 @@ class Backstage:
             self._lease.cancel()
             await asyncio.wait([self._lease])
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _done, unfinished = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+            for task in unfinished:
+                task.cancel()
         await self.announcer.stop()
         await in_database(presence.drop_process, self.process_id)
 
@@ -223,5 +230,8 @@ class Backstages:
             await backstage.stop()
 
     def of(self, process_id: str) -> Backstage:
-        """Give a process's backstage; ``KeyError`` before it has started."""
-        return self._by_process[process_id]
+        """Give a process's backstage; ``Refused("busy")`` before it has started."""
+        backstage = self._by_process.get(process_id)
+        if backstage is None:
+            raise Refused("busy", _("The server is starting. Try again in a moment."))
+        return backstage

@@ -4,7 +4,6 @@
 ``rooms.joining`` and its neighbours for each event, run in the pool and shared with others.
 """
 
-import time
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -27,7 +26,7 @@ from rooms.backstage import Attendee, Backstage, Backstages, Seated
 from rooms.denials import Code
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
-from rooms.people import Person, Powers
+from rooms.people import KnownPowers, Person
 from rooms.policy import unknown_room
 from rooms.policy_values import Decision, Policy
 from rooms.presence import Place
@@ -45,7 +44,7 @@ from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
 from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
 from rooms.throttle import Limits as TryLimits
-from rooms.throttle import Throttled, give_back, take_try
+from rooms.throttle import Throttled
 
 backstages = Backstages()
 
@@ -61,8 +60,7 @@ class RoomNamespace(NamespaceConsumer):
 
     _attendee: Attendee
     _person: Person
-    _powers: Powers | None = None
-    _powers_read_at: float = 0.0
+    _powers: KnownPowers
 
     # Hooks.
 
@@ -117,6 +115,7 @@ class RoomNamespace(NamespaceConsumer):
     async def connect(self, auth: dict[str, Any]) -> None:
         """Let the socket in if the namespace does; greet it, and tell it who it is."""
         self._person = self._who()
+        self._powers = KnownPowers()
         place = Place(
             socket_id=self.socket_id,
             process_id=self.process_id,
@@ -133,8 +132,7 @@ class RoomNamespace(NamespaceConsumer):
             # The row may be written all the same, by a batch that goes on without us.
             self._backstage.depart_later(self.socket_id)
             raise
-        if admission.powers is not None:
-            self._remember_powers(admission.powers)
+        self._powers.remember(admission.powers)
         self._attendee = Attendee(place, self.options.announce_max)
         self._backstage.attendees[self.socket_id] = self._attendee
         await self.emit("welcome", admission.welcome)
@@ -152,7 +150,7 @@ class RoomNamespace(NamespaceConsumer):
 
     # Events.
 
-    @event("joinRoom", is_join=True)
+    @event("joinRoom")
     async def join_room(self, request: str | JoinRoom) -> Shape:
         """Join a room, or hear why not."""
         asked = JoinRoom(room=request) if isinstance(request, str) else request
@@ -163,6 +161,8 @@ class RoomNamespace(NamespaceConsumer):
             since=requests.clean_offset(asked.since, "since"),
         )
         try:
+            # Not by the event's own mark: that refusal would not be heard as ``err``.
+            self.socket.take_join_token()
             return await self._join(asked)
         except Refused as refused:
             # A denied join is heard as ``err`` even where an ack was asked for; raised, it would
@@ -251,9 +251,9 @@ class RoomNamespace(NamespaceConsumer):
             search=requests.clean_search(asked.search, "search"),
             after=requests.clean_search(asked.after, "after"),
             limit=requests.clean_limit(asked.limit, ROOMS_PAGE),
-            powers=self._fresh_powers(),
+            powers=self._powers.fresh(self.options.recheck_s),
         )
-        self._remember_powers(page.powers)
+        self._powers.remember(page.powers)
         return {"ok": True, "rooms": page.rooms, "more": page.has_more}
 
     @event("members")
@@ -282,8 +282,7 @@ class RoomNamespace(NamespaceConsumer):
             await self._unhold(name, is_joined=is_joined)
             raise
         self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
-        if outcome.standing.powers is not None:
-            self._remember_powers(outcome.standing.powers)
+        self._powers.remember(outcome.standing.powers)
         if not is_joined:
             await self.emit("success", _("Joined Room: %(room)s") % {"room": name})
         self.release(name, after=outcome.snapshot.offset)
@@ -313,7 +312,7 @@ class RoomNamespace(NamespaceConsumer):
             password_given=asked.password is not None,
             since=asked.since,
             epoch=asked.epoch,
-            powers=self._fresh_powers(),
+            powers=self._powers.fresh(self.options.recheck_s),
             policy=await self._own_policy(asked.room, makes_room=True),
         )
         attempts_left = None
@@ -328,26 +327,27 @@ class RoomNamespace(NamespaceConsumer):
             return outcome
         if not isinstance(outcome, Denied):
             raise TypeError("a join with a checked password needs no other check")
-        if outcome.powers is not None:
-            self._remember_powers(outcome.powers)
+        self._powers.remember(outcome.powers)
         raise refusal(outcome.told, asked.room, ref=outcome.ref, attempts_left=attempts_left)
 
     async def _check_password(
         self, room: str, password: str, encoded: str
     ) -> tuple[CheckedPassword, int | None]:
-        """Check a password behind the throttle; give the result, and the tries that are left."""
-        limits = TryLimits(self.options.password_tries, self.options.password_window_s)
-        place = f"{self.namespace}\0{room}"
-        # Behind a proxy that we do not know everybody has the proxy's address.
-        is_blind = client_of(self.scope, trusted_proxies()).is_proxied_blindly
-        address = None if is_blind else self._person.address
-        tried = await in_database(take_try, place, self._person.key, address, limits)
-        if isinstance(tried, Throttled):
-            raise await self._denied(room, throttled(room, tried.retry_after_s))
-        is_right = await self._backstage.passwords.check(password, encoded)
-        if is_right:
-            await in_database(give_back, tried)
-        return CheckedPassword(encoded, is_right), tried.left
+        """Check a password; give the result, and the tries that are left."""
+        person = self._person
+        if client_of(self.scope, trusted_proxies()).is_proxied_blindly:
+            # Behind a proxy that we do not know everybody has the proxy's address.
+            person = replace(person, address=None)
+        verdict = await self._backstage.passwords.try_password(
+            f"{self.namespace}\0{room}",
+            person,
+            password,
+            encoded,
+            TryLimits(self.options.password_tries, self.options.password_window_s),
+        )
+        if isinstance(verdict, Throttled):
+            raise await self._denied(room, throttled(room, verdict.retry_after_s))
+        return CheckedPassword(encoded, verdict.is_right), verdict.left
 
     async def _unhold(self, room: str, *, is_joined: bool) -> None:
         """Undo the hold of a join that did not come about."""
@@ -408,16 +408,6 @@ class RoomNamespace(NamespaceConsumer):
         if self.identity.guest_token is not None:
             shape["guest"] = self.identity.guest_token
         return shape
-
-    def _fresh_powers(self) -> Powers | None:
-        """Give what was read of the account, unless that is too long ago."""
-        is_stale = time.monotonic() - self._powers_read_at > self.options.recheck_s
-        return None if is_stale else self._powers
-
-    def _remember_powers(self, powers: Powers) -> None:
-        if powers is not self._powers:
-            self._powers = powers
-            self._powers_read_at = time.monotonic()
 
 
 class Main(RoomNamespace):

@@ -57,6 +57,24 @@ class Powers:
 NO_POWERS = Powers()
 
 
+class KnownPowers:
+    """What a socket remembers of its account, for a while."""
+
+    def __init__(self) -> None:
+        self._powers: Powers | None = None
+        self._read_at = 0.0
+
+    def fresh(self, within_s: float) -> Powers | None:
+        """Give what was read within so many seconds, or None."""
+        return self._powers if time.monotonic() - self._read_at <= within_s else None
+
+    def remember(self, powers: Powers | None) -> None:
+        """Note what has just been read; what was remembered before does not count as read."""
+        if powers is not None and powers is not self._powers:
+            self._powers = powers
+            self._read_at = time.monotonic()
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where one person stands in one room, and when (monotonic seconds) that was read.

@@ -74,9 +74,14 @@ def give_back(tried: Tried) -> None:
 def _counters(
     place: str, person: str, address: IPv4Address | IPv6Address | None, tries: int
 ) -> list[tuple[str, int]]:
+    """Give where a try is counted, and the most that each allows.
+
+    The address comes first: once it is throttled, no more counters are made for its persons and
+    places, which would crowd others out of a bounded cache.
+    """
     counters = [(_key("person", place, person), tries)]
     if address is not None:
-        counters.append((_key("address", _network(address)), tries * ADDRESS_SHARE))
+        counters.insert(0, (_key("address", _network(address)), tries * ADDRESS_SHARE))
     return counters
 
 

@@ -51,7 +51,7 @@ def appoint(room: Room, person: Person, role: str) -> None:
 def grant_password(room: Room, person: Person) -> None:
     """Let a person have given the room's password before."""
     version = room.password_version
-    holder = {"user_id": person.user_id} if person.user_id else {"guest_id": person.guest_id}
+    holder = {"user_id": person.user_id, "guest_id": person.guest_id or ""}
     Grant.objects.create(room=room, via="password", password_version=version, **holder)
 
 

@@ -115,7 +115,7 @@ class Site:
         """Make what speaks ASGI to the application."""
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         communicator = WebsocketCommunicator(self.application, where, headers=pairs)
-        communicator.scope["client"] = ["127.0.0.1", 40_000]
+        communicator.scope["client"] = ("127.0.0.1", 40_000)
         return communicator
 
 
