@@ -5,6 +5,7 @@ Source: Socket.IO protocol v5, "Exchange protocol".
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -25,6 +26,8 @@ from realtime.transports.session import Session, SessionHandler
 _MAY_COME_BACK = frozenset(
     {EndReason.GOING_AWAY.value, EndReason.OUTBOX.value, EndReason.RATE_LIMITED.value}
 )
+
+MAX_ENDED = 16
 
 
 class EngineSession(Protocol):
@@ -68,6 +71,8 @@ class Connection:
         self._process = process
         self._engine = engine
         self._sockets: dict[str, Socket] = {}
+        # Namespaces that we ended, the latest; of each the client may not know yet.
+        self._ended: deque[str] = deque(maxlen=MAX_ENDED)
         self._decoder = SocketPacketDecoder(
             max_attachments=options.max_attachments, max_depth=options.max_json_depth
         )
@@ -87,6 +92,9 @@ class Connection:
             self._connect(packet)
             return
         socket = self._sockets.get(packet.namespace)
+        if socket is None and packet.namespace in self._ended:
+            # It crossed our DISCONNECT on the way: no reason to end the other namespaces.
+            return
         if socket is None or packet.type is SocketType.CONNECT_ERROR:
             # Also while its admission is still under way: it is not joined yet.
             self._breach()
@@ -141,7 +149,10 @@ class Connection:
             return
         if self._sockets.get(socket.namespace) is socket:
             del self._sockets[socket.namespace]
+        self._ended.append(socket.namespace)
         self.send(self.wire.disconnected(socket.namespace, reason))
+        # Its inbox may be what reading waited for.
+        self.taken()
 
     def end_connection(self) -> None:
         """End every socket for good, then the session."""
@@ -186,6 +197,8 @@ class Connection:
             return
         socket = self._process.make_socket(route, self)
         self._sockets[namespace] = socket
+        if namespace in self._ended:
+            self._ended.remove(namespace)
         socket.start(packet.data or {})
 
     def _refuse(self, namespace: str, refused: Refused) -> None:

@@ -302,10 +302,10 @@ class Socket:
     def _accept(self) -> None:
         self.state = SocketState.CONNECTED
         self._link.accepted(self)
+        self.send = self._link.send
         unsent, self._unsent = self._unsent, []
         for message, volatile in unsent:
             self._link.send(message, volatile)
-        self.send = self._link.send
         self._arm_expiry()
 
     def _refuse_connect(self, refused: Refused) -> None:
@@ -404,6 +404,8 @@ class Socket:
     def _close(self, reason: str) -> None:
         self.state = SocketState.CLOSED
         self.reason = reason
+        # The client was told of the end, or is gone: nothing follows.
+        self.send = self._send_later
         self._fail_acks()
         self._wake_up()
         if self._task is not None:

@@ -1,0 +1,1 @@
+"""The whole engine, driven through both doors."""

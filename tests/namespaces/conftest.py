@@ -1,0 +1,32 @@
+"""What the tests of the whole engine share."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from django.core.cache import cache
+
+from realtime.server import RealtimeApplication
+from tests.helpers.door_clients import DOORS
+from tests.helpers.serving import serving
+from tests.namespaces import lab
+
+
+@pytest.fixture(params=DOORS)
+def door(request: pytest.FixtureRequest) -> str:
+    """Each door in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _fresh_lab() -> Iterator[None]:
+    lab.reset()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[RealtimeApplication]:
+    """The lab, served with the options as they come."""
+    async with serving(lab.ROUTES) as served:
+        yield served
