@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.helpers.environment import clean_environment
 from tests.helpers.services import ROOT
 
-START_S = 30
+START_S = 60
 STOP_S = 15
 
 
@@ -42,7 +42,7 @@ class Site:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.template.loader import get_template
 from django.test import Client
 
 from realtime.conf import forget_options
@@ -320,3 +321,10 @@ def test_the_pages_work_under_a_prefix(client: Client, games: Namespace) -> None
     data = client.get("/talk/games/a%2Fb/").context["page_data"]
     assert data["namespace"]["url"] == "/talk/games/"
     assert data["urls"]["login"] == "/talk/accounts/login/"
+
+
+@pytest.mark.parametrize("name", ["403.html", "403_csrf.html", "404.html", "500.html"])
+def test_a_page_for_a_problem_needs_nothing_from_the_view(name: str) -> None:
+    page = get_template(name).render()
+    assert "<h1>" in page
+    assert 'href="/"' in page

@@ -1,11 +1,8 @@
 // @ts-check
 /** Times as people read them, in their own zone. */
 
-import { lang, text } from "./texts.js";
+import { locale, text } from "./texts.js";
 
-const base = (/** @type {string} */ tag) => tag.split("-")[0];
-/** The page's language, in the visitor's own flavour of it: the hour has 12 or 24 by it. */
-const locale = navigator.languages.find((tag) => base(tag) === base(lang)) ?? lang;
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
 const year = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });

@@ -7,8 +7,13 @@ import { readData } from "./page.js";
 const catalogue = readData("page-texts");
 const rules = new Intl.PluralRules(catalogue.lang);
 
-/** The language that words, dates and numbers are shown in. */
-export const lang = catalogue.lang;
+/** @param {string} tag */
+const languageOf = (tag) => tag.split("-")[0];
+
+/** The page's language, in the visitor's own flavour of it: by it the hour has 12 or 24. */
+export const locale =
+  navigator.languages.find((tag) => languageOf(tag) === languageOf(catalogue.lang)) ??
+  catalogue.lang;
 
 /** A text by its key, with `{name}` places filled.
  * @param {string} key
@@ -28,7 +33,7 @@ export function text(key, values = {}) {
 export function countText(key, count, values = {}) {
   const forms = catalogue.plurals[key];
   if (forms === undefined) throw new Error(`No counting text is called "${key}".`);
-  return fill(forms[rules.select(count)], { count: count.toLocaleString(lang), ...values });
+  return fill(forms[rules.select(count)], { count: count.toLocaleString(locale), ...values });
 }
 
 /** A text that the catalogue may lack, as a code that a newer server may add.
@@ -39,7 +44,7 @@ export const knownText = (key) => catalogue.texts[key] ?? null;
 /** Names joined as the language does: "Ann, Bob and Eve".
  * @param {string[]} names
  * @returns {string} */
-export const listText = (names) => new Intl.ListFormat(lang, { type: "conjunction" }).format(names);
+export const listText = (names) => new Intl.ListFormat(locale, { type: "conjunction" }).format(names);
 
 /** @param {string} template @param {Record<string, string | number>} values */
 const fill = (template, values) =>
