@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 from urllib.request import urlopen
@@ -35,6 +35,8 @@ class RunningServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A group of its own: the reloader's child must go with it.
+            start_new_session=True,
         )
         self.lines: list[str] = []
         self.port = 0
@@ -57,10 +59,17 @@ class RunningServer:
         try:
             out, complaints = self.process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             out, complaints = self.process.communicate()
             raise AssertionError(f"it did not end: {complaints}") from None
         return self.process.returncode, [*self.lines, *out.split("\n")[:-1]], complaints
+
+    def clean_up(self) -> None:
+        """End whatever still runs."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ValueError):
+            self.process.communicate(timeout=TIMEOUT_S)
 
     def url(self, path: str) -> str:
         """Return the WebSocket's address."""
@@ -111,9 +120,7 @@ def running(
             code, _, complaints = started.finish()
             assert (code, complaints) == (0, "")
     finally:
-        if started.process.poll() is None:
-            started.process.kill()
-        started.process.communicate()
+        started.clean_up()
 
 
 class BareClient:
