@@ -27,6 +27,7 @@ from rooms.password_desk import PasswordDesk
 from rooms.passwords import PasswordPool
 from rooms.people import Standing
 from rooms.presence import Departure, Left, Place
+from rooms.registry import namespaces_exist
 from rooms.sending import SendRequest, Sent, send_messages
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Backstage:
 
     def __init__(self, process_id: str, settings: Options) -> None:
         self.process_id = process_id
+        self.namespaces: Batcher[str, bool] = Batcher(namespaces_exist)
         self.arrivals: Batcher[Arrival, Admission] = Batcher(admit_arrivals)
         self.joins: Batcher[JoinRequest, Outcome] = Batcher(join_rooms)
         self.announcer = Announcer()

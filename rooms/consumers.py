@@ -20,6 +20,7 @@ from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
+from realtime.namespaces.process import current_process_id
 from rooms import requests
 from rooms.arriving import Arrival
 from rooms.backstage import Attendee, Backstage, Backstages, Seated
@@ -39,7 +40,7 @@ from rooms.reading import (
     record_denied_join,
 )
 from rooms.refusals import not_joined, refusal, throttled
-from rooms.registry import NamespaceDefaults, namespace_exists
+from rooms.registry import NamespaceDefaults
 from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
 from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
@@ -92,7 +93,9 @@ class RoomNamespace(NamespaceConsumer):
     @classmethod
     async def admits(cls, namespace: str, kwargs: dict[str, Any]) -> bool:
         """Say whether there is such a namespace: a row of this path, or declared defaults."""
-        return cls.defaults is not None or await in_database(namespace_exists, namespace)
+        if cls.defaults is not None:
+            return True
+        return await backstages.of(current_process_id()).namespaces.submit(namespace)
 
     @classmethod
     async def started(cls, process: ProcessInfo) -> None:

@@ -46,9 +46,10 @@ class FoundRoom:
     has_standings: bool = True
 
 
-def namespace_exists(path: str) -> bool:
-    """Say whether there is a row for this path."""
-    return Namespace.objects.filter(path=path).exists()
+def namespaces_exist(paths: list[str]) -> list[bool | Exception]:
+    """Say of each path whether there is a row for it; one query for all that ask together."""
+    known = set(Namespace.objects.filter(path__in=set(paths)).values_list("path", flat=True))
+    return [path in known for path in paths]
 
 
 def find_namespaces(paths: Collection[str]) -> dict[str, NamespaceFacts]:
