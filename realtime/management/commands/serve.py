@@ -41,7 +41,6 @@ class Command(BaseCommand):
                 f"{name} is not installed here ({error.name} is missing): pip install {name}"
             ) from error
         raise_open_files()
-        application = get_default_application()
         try:
             sockets = bind(host, port)
             where = describe(sockets)
@@ -50,7 +49,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name} serves at {where}")
                 self.stdout.flush()
 
-            server.serve(application, sockets, options(), ready=ready)
+            server.serve(get_default_application(), sockets, options(), ready=ready)
         except UsageError as error:
             raise CommandError(str(error)) from error
 
