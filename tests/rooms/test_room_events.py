@@ -10,11 +10,12 @@ from django.core.cache import cache
 from realtime.conf import Limits, forget_options
 from realtime.exceptions import Refused
 from realtime.namespaces.broadcast import of
-from realtime.namespaces.database import in_database
+from realtime.namespaces.database import Batcher, in_database
 from rooms.consumers import RoomNamespace
+from rooms.joining import JoinRequest
 from rooms.models import Connection, DecisionRecord, Message, Namespace, Process, Room, Seat
 from rooms.policy_values import NamespacePolicy, Policy
-from rooms.sending import Draft
+from rooms.sending import Draft, store_draft
 from rooms.services import apost_message
 from tests.rooms.people import fill, join, make_guest, make_namespace, make_process, make_room
 from tests.rooms.sockets import Client, eventually, serving
@@ -374,6 +375,35 @@ async def test_between_snapshot_and_live_nothing_is_lost_or_doubled() -> None:
             tasks.create_task(talk())
             for client, may_join in zip(joiners, reached, strict=True):
                 tasks.create_task(listen(client, may_join))
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+async def test_what_a_join_has_answered_is_not_heard_again_behind_it(
+    monkeypatch: pytest.MonkeyPatch, is_joined: bool
+) -> None:
+    room = await Room.objects.aget(name="csgo")
+    submit = Batcher.submit
+
+    async def submit_amid_a_message(batcher: Any, request: Any) -> Any:
+        """Let a message be committed before the join is decided, and arrive after it."""
+        if not isinstance(request, JoinRequest):
+            return await submit(batcher, request)
+        _room, sent = await in_database(store_draft, room.pk, Draft("csgo", "late", None))
+        outcome = await submit(batcher, request)
+        whom = of("/games").in_("csgo").numbered(room.epoch, sent.offset or 0)
+        await whom.aemit("message", sent.shape)
+        return outcome
+
+    async with serving() as site:
+        client = await (site.joined() if is_joined else site.connect())
+        with monkeypatch.context() as patched:
+            patched.setattr(Batcher, "submit", submit_amid_a_message)
+            answer = await client.call("joinRoom", "csgo")
+        assert answer["offset"] == 1
+        assert [message["text"] for message in answer["messages"]] == ["late"]
+        assert "message" not in [name for name, _args in await client.all_heard()]
+        await client.call("message", {"room": "csgo", "text": "next"})
+        assert [message["offset"] for message in await client.hear_only("message")] == [2]
 
 
 class QuietGames(RoomNamespace):
