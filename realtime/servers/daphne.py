@@ -133,6 +133,7 @@ class RealtimeServer(Server):
         if not isinstance(protocol, RealtimeWebSocket):
             queue: asyncio.Queue[Message] | None = super().create_application(protocol, scope)
             return queue
+        scope["headers"] += [(b"origin", value) for value in protocol.origins]
         scope.update(
             asgi={"version": "3.0", "spec_version": "2.4"},
             http_version="1.1",

@@ -189,6 +189,8 @@ class RealtimeWebSocket(WebSocketProtocol):
         self.handshake_deferred: Handshake | None = None
         self.path = b""
         self.client_addr: tuple[str, int] | None = None
+        # What the request's Origin headers say, for the application alone.
+        self.origins: list[bytes] = []
         # Why nothing is read: bytes before the handshake's answer, unread messages, the engine.
         self._is_early = False
         self._is_full = False
@@ -292,6 +294,17 @@ class RealtimeWebSocket(WebSocketProtocol):
         # The HTTP side left itself as the one to ask for more; that place is for `on_writable`.
         self.transport.unregisterProducer()
         self.frames = DaphneFrames(self, self.transport)
+
+    def processHandshake(self) -> None:  # noqa: N802
+        """Read the handshake but for its Origin: whose pages may come in is the application's word.
+
+        Autobahn answers 400 to an Origin that it cannot parse, such as a doubled one.
+        """
+        head, end, rest = self.data.partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        self.origins = [line.partition(b":")[2].strip() for line in lines if _is_origin(line)]
+        self.data = b"\r\n".join(line for line in lines if not _is_origin(line)) + end + rest
+        super().processHandshake()
 
     def onConnect(self, request: ConnectionRequest) -> Handshake:  # noqa: N802
         """Autobahn read a valid handshake: start the application, which answers it."""
@@ -505,6 +518,10 @@ class RealtimeWebSocketFactory(WebSocketFactory):
         made: RealtimeWebSocket = super().buildProtocol(addr)
         made.options = self._options
         return made
+
+
+def _is_origin(line: bytes) -> bool:
+    return line.partition(b":")[0].strip().lower() == b"origin"
 
 
 def _text_headers(headers: list[tuple[bytes, bytes]]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ import socketio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-DEADLINE_S = 10.0
+DEADLINE_S = 20.0
 
 
 @dataclass(frozen=True)

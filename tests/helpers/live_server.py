@@ -14,7 +14,7 @@ from typing import Any
 from tests.helpers.environment import clean_environment
 from tests.helpers.services import ROOT
 
-START_S = 30.0
+START_S = 60.0
 STOP_S = 20.0
 RUNSERVER = ("runserver", "--noreload", "127.0.0.1:{port}")
 TROUBLE = ("Traceback", " ERROR ", " CRITICAL ", "Exception ignored")

@@ -31,6 +31,7 @@ class Site:
         self.clerk = clerk
         self.url = server.url
         self._rooms = 0
+        self.notes: set[str] = set()
         self.signed_in = cache(self._sign_in)
 
     def room(self, name: str | None = None, namespace: str = "/live", **fields: Any) -> str:
