@@ -13,6 +13,7 @@ from django.urls import URLPattern
 from realtime.conf import options
 from realtime.doors.polling import PollingDoor
 from realtime.doors.socketio_websocket import serve_websocket
+from realtime.namespaces.database import LaneExecutor
 from realtime.namespaces.plain import serve_plain
 from realtime.namespaces.process import Process
 from realtime.namespaces.routing import RoutingTable
@@ -34,12 +35,17 @@ class Lifecycle:
             WeakKeyDictionary()
         )
 
-    async def process(self) -> Process:
-        """Return this loop's process, started if it was not."""
+    @property
+    def is_started(self) -> bool:
+        """Whether this loop has a process, or is about to."""
+        return asyncio.get_running_loop() in self._starting
+
+    async def process(self, executor: LaneExecutor | None = None) -> Process:
+        """Return this loop's process, started if it was not; tests say where its queries run."""
         loop = asyncio.get_running_loop()
         starting = self._starting.get(loop)
         if starting is None:
-            starting = self._starting[loop] = loop.create_task(self._start(), name="start")
+            starting = self._starting[loop] = loop.create_task(self._start(executor), name="start")
         # The first request may be given up while others wait for the same start.
         return await asyncio.shield(starting)
 
@@ -57,8 +63,8 @@ class Lifecycle:
         if starting is not None:
             await (await asyncio.shield(starting)).stop()
 
-    async def _start(self) -> Process:
-        process = Process(options(), self._routing)
+    async def _start(self, executor: LaneExecutor | None) -> Process:
+        process = Process(options(), self._routing, executor)
         await process.start()
         return process
 

@@ -1,7 +1,7 @@
 """What the namespaces need of an adapter: membership, and delivery to a selection of sockets."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from realtime.protocol.encoded_event import EncodedEvent
@@ -57,11 +57,25 @@ class Broadcast:
     volatile: bool = False
     local: bool = False
     number: Number | None = None
+    # What it looks like on each wire, made when the first socket of that wire hears it.
+    messages: dict[Wire, WireMessage] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def target(self) -> Target:
         """Whom it is for."""
         return Target(self.namespace, self.rooms, self.users, self.excepted)
+
+    def message_for(self, wire: Wire) -> WireMessage:
+        """Return the event in the form of a wire; encoded once for all sockets of it."""
+        message = self.messages.get(wire)
+        if message is None:
+            if self.volatile:
+                message = wire.event(self.namespace, self.event)
+            else:
+                message = wire.recoverable_event(self.namespace, self.event)
+                message.rooms = self.rooms
+            self.messages[wire] = message
+        return message
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +98,9 @@ class Numbered:
 # Reads the events of a room with ``after < offset <= upto``, in order; pruned ones are left out.
 ReadNumbered = Callable[[str, str, str, int, int], Awaitable[list[Numbered]]]
 
+
+# Hears of every broadcast that this process delivers.
+Observe = Callable[[Broadcast], None]
 
 # Does what a request asks on this process, and returns the answer: operation, target, content.
 AnswerRequest = Callable[[str, Target, bytes], Awaitable[bytes]]

@@ -125,8 +125,10 @@ class EnvelopeCodec:
         mac = _mac(self._keys[0], body)
         return {"type": MESSAGE_TYPE, "version": VERSION, "body": body, "mac": mac}
 
-    def open(self, message: Mapping[str, Any]) -> LayerMessage:
+    def open(self, message: object) -> LayerMessage:
         """Return what was sealed; raises ``ProtocolError`` on anything that we did not seal."""
+        if not isinstance(message, Mapping):
+            raise ProtocolError("malformed layer message")
         body, mac = message.get("body"), message.get("mac")
         if message.get("type") != MESSAGE_TYPE or message.get("version") != VERSION:
             raise ProtocolError("unknown type or version of a layer message")

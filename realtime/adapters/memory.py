@@ -15,6 +15,7 @@ from realtime.adapters.base import (
     Broadcast,
     Member,
     Number,
+    Observe,
     ReadNumbered,
     Replies,
     Target,
@@ -22,7 +23,6 @@ from realtime.adapters.base import (
 from realtime.adapters.feed import Feed
 from realtime.protocol.encoded_event import EncodedEvent, encode_args
 from realtime.protocol.wire_message import WireMessage
-from realtime.protocol.wires import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,15 @@ class MemoryAdapter:
     is_shared = False
     lost_at: float | None = None
 
-    def __init__(self, read_numbered: ReadNumbered, answer: AnswerRequest) -> None:
+    def __init__(
+        self,
+        read_numbered: ReadNumbered,
+        answer: AnswerRequest,
+        observe: Observe | None = None,
+    ) -> None:
         self._read_numbered = read_numbered
         self._answer = answer
+        self._observe = observe
         self._sockets: dict[str, Members] = {}
         self._users: dict[tuple[str, str], Members] = {}
         self._user_of: dict[str, str] = {}
@@ -215,18 +221,22 @@ class MemoryAdapter:
             self._deliver_numbered(broadcast)
             return
         if len(broadcast.rooms) == 1 and not broadcast.users:
-            entry = self._rooms.get((broadcast.namespace, broadcast.rooms[0]))
-            if entry is not None:
+            name = broadcast.rooms[0]
+            entry = self._rooms.get((broadcast.namespace, name))
+            # A room may be named like a socket's id; what is for that socket reaches it as well.
+            if entry is not None and name not in self._sockets.get(broadcast.namespace, ()):
                 self._deliver_to_room(entry, broadcast)
                 return
         selected = self._select(broadcast.target)
         self._fan_out(broadcast, selected.values())
         self._hold_for_joining(broadcast, selected)
+        self._tell_observer(broadcast)
 
     def _deliver_numbered(self, broadcast: Broadcast) -> None:
         (room,) = broadcast.rooms
         entry = self._rooms.get((broadcast.namespace, room))
         if entry is None or broadcast.number is None:
+            self._tell_observer(broadcast)
             return
         ready = entry.feed.take(broadcast)
         if entry.feed.position is None and not entry.holds:
@@ -242,13 +252,18 @@ class MemoryAdapter:
     def _deliver_to_room(self, entry: _Room, broadcast: Broadcast) -> None:
         if entry.holds or entry.read_upto:
             self._deliver_with_care(entry, broadcast)
-            return
-        self._fan_out(broadcast, self._without_excepted(entry.members, broadcast).values())
+        else:
+            members = self._without_excepted(entry.members, broadcast)
+            self._fan_out(broadcast, members.values())
+        self._tell_observer(broadcast)
+
+    def _tell_observer(self, broadcast: Broadcast) -> None:
+        if self._observe is not None:
+            self._observe(broadcast)
 
     def _deliver_with_care(self, entry: _Room, broadcast: Broadcast) -> None:
         offset = broadcast.number.offset if broadcast.number is not None else None
         receivers: list[Member] = []
-        messages: dict[Wire, WireMessage] = {}
         # A copy: a socket for which too much is held is sent away in the middle of this.
         members = dict(self._without_excepted(entry.members, broadcast))
         for socket_id, member in members.items():
@@ -258,7 +273,7 @@ class MemoryAdapter:
             if held is None:
                 receivers.append(member)
             else:
-                message = _message(broadcast, member.wire, messages)
+                message = broadcast.message_for(member.wire)
                 _hold(held, member, _Held(message, broadcast.volatile, offset))
         self._fan_out(broadcast, receivers)
         if offset is not None and entry.read_upto:
@@ -267,13 +282,13 @@ class MemoryAdapter:
             }
 
     def _fan_out(self, broadcast: Broadcast, receivers: Iterable[Member]) -> None:
-        messages: dict[Wire, WireMessage] = {}
+        messages = broadcast.messages
         volatile = broadcast.volatile
         count = 0
         for member in tuple(receivers):
             message = messages.get(member.wire)
             if message is None:
-                message = _message(broadcast, member.wire, messages)
+                message = broadcast.message_for(member.wire)
             member.send(message, volatile)
             count += 1
         self.deliveries += count
@@ -300,7 +315,6 @@ class MemoryAdapter:
 
     def _hold_for_joining(self, broadcast: Broadcast, selected: Members) -> None:
         """Keep an event for several rooms back for sockets that are still joining one of them."""
-        messages: dict[Wire, WireMessage] = {}
         for name in broadcast.rooms:
             entry = self._rooms.get((broadcast.namespace, name))
             if entry is None or not entry.holds:
@@ -309,7 +323,7 @@ class MemoryAdapter:
             for socket_id, member in members.items():
                 held = entry.holds.get(socket_id)
                 if held is not None and socket_id not in selected:
-                    message = _message(broadcast, member.wire, messages)
+                    message = broadcast.message_for(member.wire)
                     _hold(held, member, _Held(message, broadcast.volatile, None))
 
     def _without_excepted(self, members: Members, target: Target | Broadcast) -> Members:
@@ -375,13 +389,6 @@ def _hold(held: list[_Held], member: Member, item: _Held) -> None:
         held.append(item)
     else:
         member.overflow()
-
-
-def _message(broadcast: Broadcast, wire: Wire, messages: dict[Wire, WireMessage]) -> WireMessage:
-    message = messages.get(wire)
-    if message is None:
-        message = messages[wire] = wire.event(broadcast.namespace, broadcast.event)
-    return message
 
 
 def _discard(table: dict[Key, Members], key: Key, socket_id: str) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
@@ -43,6 +43,32 @@ _NO_PROCESS = ""
 # How long a process that serves nothing listens for those that do, before it asks them.
 MEET_S = 0.4
 Result = TypeVar("Result")
+Watcher = Callable[[Broadcast], None]
+
+
+class _Watch:
+    def __init__(self) -> None:
+        self.watchers: list[Watcher] = []
+
+    def show(self, broadcast: Broadcast) -> None:
+        for watcher in self.watchers:
+            watcher(broadcast)
+
+
+_watch = _Watch()
+
+
+@contextlib.contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Show ``watcher`` every event as it leaves ``of()`` in this process, for tests.
+
+    Meanwhile a process that serves no sockets sends nothing.
+    """
+    _watch.watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watch.watchers.remove(watcher)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +148,18 @@ class BroadcastOperator(Selection):
         if _has_running_loop():
             raise UsageError("in a running event loop use: await of(…).aemit(…)")
         broadcast = self.broadcast_of(event, args)
-        _require_reach()
-        transaction.on_commit(lambda: _publish_from_thread(broadcast))
+        if not _watch.watchers:
+            _require_reach()
+        # Asked of the connection itself: on_commit() would open one to find no transaction.
+        if transaction.get_connection().in_atomic_block:
+            transaction.on_commit(lambda: _publish_from_thread(broadcast))
+        else:
+            _publish_from_thread(broadcast)
 
     async def aemit(self, event: str, *args: Any) -> None:
         """Send an event, from asynchronous code, at once."""
         broadcast = self.broadcast_of(event, args)
+        _watch.show(broadcast)
         process = find_process()
         if process is not None:
             process.adapter.publish(broadcast)
@@ -137,8 +169,9 @@ class BroadcastOperator(Selection):
             # Another loop of this process serves the sockets.
             serving.publish_threadsafe(broadcast)
             return
-        _require_reach()
-        await _send_to_layer(broadcast)
+        if not _watch.watchers:
+            _require_reach()
+            await _send_to_layer(broadcast)
 
     async def acall(self, event: str, *args: Any, timeout_s: float) -> Answers:
         """Send an event and collect what the clients answer, over all processes."""
@@ -327,10 +360,11 @@ def _require_reach() -> None:
 
 
 def _publish_from_thread(broadcast: Broadcast) -> None:
+    _watch.show(broadcast)
     process = serving_process()
     if process is not None:
         process.publish_threadsafe(broadcast)
-    else:
+    elif not _watch.watchers:
         async_to_sync(_send_to_layer)(broadcast)
 
 

@@ -7,17 +7,18 @@ Source: Socket.IO protocol v5, "Exchange protocol".
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Process
+from realtime.namespaces.recovery import RECOVERY_KEYS
 from realtime.namespaces.socket import EndReason, Socket, SocketState
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
-from realtime.protocol.wires import SOCKET_IO_WIRE, Wire
+from realtime.protocol.wires import Wire
 from realtime.transports.base import Ending
 from realtime.transports.session import Session, SessionHandler
 
@@ -64,7 +65,7 @@ class Connection:
 
     def __init__(self, process: Process, session: ClientSession, engine: EngineSession) -> None:
         options = process.options
-        self.wire: Wire = SOCKET_IO_WIRE
+        self.wire: Wire = process.recovery.wire
         self.session = session
         self.send = engine.send
         self.send_patiently = engine.send_patiently
@@ -134,7 +135,7 @@ class Connection:
     def accepted(self, socket: Socket) -> None:
         """Tell the client that the socket is in."""
         self._deadline.cancel()
-        self.send(self.wire.connected(socket.namespace, socket.socket_id))
+        self.send(self.wire.connected(socket.namespace, socket.socket_id, socket.pid))
 
     def refused(self, socket: Socket, refused: Refused) -> None:
         """Tell the client that the socket may not come in; it may ask again."""
@@ -195,11 +196,17 @@ class Connection:
         if route is None:
             self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None))
             return
+        auth: dict[str, Any] = packet.data or {}
         socket = self._process.make_socket(route, self)
+        recovery = self._process.recovery
+        socket.recover(recovery.find(namespace, auth))
+        if recovery.is_on:
+            # The client's own book-keeping is no business of the application's.
+            auth = {key: value for key, value in auth.items() if key not in RECOVERY_KEYS}
         self._sockets[namespace] = socket
         if namespace in self._ended:
             self._ended.remove(namespace)
-        socket.start(packet.data or {})
+        socket.start(auth)
 
     def _refuse(self, namespace: str, refused: Refused) -> None:
         if refused.code == UNKNOWN_NAMESPACE:

@@ -101,6 +101,15 @@ class NamespaceConsumer(AsyncConsumer):
         What is emitted here leaves right behind the client's CONNECT.
         """
 
+    async def rejoin(self, room: str) -> bool:
+        """Put a socket whose state is recovered back into a room that it was in; say if it may.
+
+        Asked for each room before the first missed event is sent; what was missed of a room that
+        is withheld is left out.
+        """
+        await self.join(room)
+        return True
+
     async def disconnected(self, reason: str) -> None:
         """Clean up after an accepted socket; ``rooms`` still says where it was."""
 
@@ -138,6 +147,11 @@ class NamespaceConsumer(AsyncConsumer):
         """The rooms that this socket is in; after its end, those that it was in."""
         socket = self.socket
         return socket.left_rooms or socket.process.adapter.rooms(socket.namespace, socket)
+
+    @property
+    def recovered(self) -> bool:
+        """Whether the state of a broken connection was recovered; known in ``connect`` already."""
+        return self.socket.is_recovered
 
     @property
     def is_connected(self) -> bool:

@@ -33,7 +33,15 @@ QUEUE_PER_THREAD = 64
 KEEP_CONNECTION_S = 1.0
 
 
-class DatabaseExecutor(Executor):
+class LaneExecutor(Executor):
+    """Runs the database work of sockets somewhere; ``submit`` is called on their event loop."""
+
+    def wait(self, future: Future[Result]) -> Result:
+        """Block the calling thread until a future is done; return its result."""
+        return future.result()
+
+
+class DatabaseExecutor(LaneExecutor):
     """Threads with a database connection each, and one bounded queue before them.
 
     ``submit`` raises ``Refused("busy")`` when the queue is full. Threads start when needed.
@@ -147,8 +155,9 @@ def _close_broken_connections() -> None:
 class DatabasePool:
     """One process's database threads, entered by each socket's task."""
 
-    def __init__(self, threads: int) -> None:
-        self._executor = DatabaseExecutor(threads)
+    def __init__(self, executor: LaneExecutor) -> None:
+        self._executor = executor
+        self.wait = executor.wait
 
     @contextlib.asynccontextmanager
     async def lane(self) -> AsyncIterator[None]:

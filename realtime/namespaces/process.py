@@ -23,8 +23,9 @@ from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.authenticators import authenticate
 from realtime.namespaces.client_session import ClientSession, SessionCounts
 from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
-from realtime.namespaces.database import DatabasePool
+from realtime.namespaces.database import DatabaseExecutor, DatabasePool, LaneExecutor
 from realtime.namespaces.operations import Operations
+from realtime.namespaces.recovery import RecoveryStore
 from realtime.namespaces.routing import Route, RoutingTable
 from realtime.namespaces.running import find_process, set_running, unset_running
 from realtime.namespaces.socket import Link, Socket
@@ -58,14 +59,19 @@ class Closable(Protocol):
 
 
 class Process:
-    """What serves one loop's sockets. All methods but one are called on that loop."""
+    """What serves one loop's sockets. All methods but two are called on that loop.
 
-    def __init__(self, options: Options, routing: RoutingTable) -> None:
+    Database work runs in ``executor``, or in ``DATABASE_THREADS`` threads of its own.
+    """
+
+    def __init__(
+        self, options: Options, routing: RoutingTable, executor: LaneExecutor | None = None
+    ) -> None:
         self.id = new_process_id()
         self.options = options
         self.routing = routing
         self.state = ProcessState.STARTING
-        self.database = DatabasePool(options.database_threads)
+        self.database = DatabasePool(executor or DatabaseExecutor(options.database_threads))
         self.sessions = SessionCounts(options)
         self.connections: set[Closable] = set()
         self.sockets: dict[str, Socket] = {}
@@ -73,8 +79,10 @@ class Process:
         self._unstarted: list[type[NamespaceConsumer]] = []
         self._starter: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
+        self.recovery = RecoveryStore(options, self.id)
         operations = Operations(lambda: self.adapter, routing)
-        local = MemoryAdapter(self._read_numbered, operations.answer)
+        observe = self.recovery.observe if self.recovery.is_on else None
+        local = MemoryAdapter(self._read_numbered, operations.answer, observe)
         layer = get_channel_layer()
         self.adapter: Adapter = local
         if layer is not None and not isinstance(layer, InMemoryChannelLayer):
@@ -179,6 +187,7 @@ class Process:
             self.sessions.sign_in(socket.session, identity.user_id)
         consumer.identity = identity
         consumer.auth = auth
+        socket.identify(identity)
         consumer.scope["user"] = identity.user
         self.sockets[socket.socket_id] = socket
         if socket.reason is None:
@@ -198,7 +207,7 @@ class Process:
 
     def run_threadsafe(self, running: Coroutine[Any, Any, Result]) -> Result:
         """Run something on this process's loop, from another thread, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(running, self._loop).result()
+        return self.database.wait(asyncio.run_coroutine_threadsafe(running, self._loop))
 
     def publish_threadsafe(self, broadcast: Broadcast) -> None:
         """Publish from another thread, or another loop."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from realtime.conf import Options
@@ -20,7 +21,16 @@ from realtime.exceptions import AckTimeout, Refused, SessionClosed, UsageError
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.encoding import encode_arguments, encode_event
 from realtime.namespaces.events import NO_ACK
+from realtime.namespaces.identity import Identity
 from realtime.namespaces.rates import Patience, TokenBucket
+from realtime.namespaces.recovery import (
+    RECOVERABLE_REASONS,
+    Ghost,
+    Return,
+    Sent,
+    only_of,
+)
+from realtime.namespaces.signals import socket_connected, socket_disconnected
 from realtime.protocol.encoded_event import EncodedEvent
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
@@ -143,6 +153,12 @@ class Socket:
         self._expiry: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self.left_rooms: frozenset[str] = frozenset()
+        # Only where the state of connections is recovered: its secret id, and what it was sent.
+        store = process.recovery
+        is_recoverable = store.is_on and link.wire is store.wire
+        self.pid: str | None = store.new_pid() if is_recoverable else None
+        self._sent: Sent | None = store.new_sent() if is_recoverable else None
+        self._return: Return | None = None
 
     # What the door calls.
 
@@ -204,11 +220,41 @@ class Socket:
             return
         self._close(reason)
 
+    def recover(self, found: Return | None) -> None:
+        """Try to be the socket again whose connection broke; before ``start``."""
+        self._return = found
+
+    def identify(self, identity: Identity) -> None:
+        """Learn who it is. Only the same person is given back what a socket was."""
+        if self._return is None:
+            return
+        ghost = self._return.ghost
+        if ghost.person_id != identity.id:
+            self._return = None
+            return
+        self.socket_id, self.pid = ghost.socket_id, ghost.pid
+        self.consumer.data.update(ghost.data)
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether this socket is one again whose connection broke."""
+        return self._return is not None
+
     # What the consumer calls.
 
     async def emit(self, event: str, args: tuple[Any, ...], *, volatile: bool) -> None:
         """Send an event to the client; waits while the client does not keep up."""
-        await self._send_event(self.wire.event(self.namespace, encode_event(event, args)), volatile)
+        encoded = encode_event(event, args)
+        if volatile:
+            self.send(self.wire.event(self.namespace, encoded), True)
+            return
+        message = self.wire.recoverable_event(self.namespace, encoded)
+        if self.state is SocketState.CONNECTED:
+            if self._sent is not None:
+                self._sent.add(message)
+            await self._link.send_patiently(message)
+        else:
+            self.send(message, False)
 
     async def call(self, event: str, args: tuple[Any, ...], timeout_s: float) -> Any:
         """Send an event and return the client's answer; raises ``AckTimeout``."""
@@ -272,6 +318,7 @@ class Socket:
                 if not await self._admit(auth):
                     return
                 try:
+                    await self._signal(socket_connected)
                     await self._serve()
                 finally:
                     await self._finish()
@@ -284,6 +331,7 @@ class Socket:
         try:
             await self.process.admit(self, auth)
             await self.consumer.connect(auth)
+            admitted = await self._rejoin()
         except Refused as refused:
             self._refuse_connect(refused)
         except SessionClosed:
@@ -293,23 +341,50 @@ class Socket:
             self._refuse_connect(_internal_error())
         else:
             if self.state is not SocketState.CLOSED:
-                self._accept()
+                self._accept(admitted)
                 return True
             # The client left while we made up our mind: nobody ever knew of this socket.
             self._abandon()
         return False
 
-    def _accept(self) -> None:
+    async def _rejoin(self) -> frozenset[str]:
+        if self._return is None:
+            return frozenset()
+        rooms = sorted(self._return.ghost.rooms)
+        return frozenset([room for room in rooms if await self.consumer.rejoin(room)])
+
+    def _accept(self, admitted: frozenset[str]) -> None:
         self.state = SocketState.CONNECTED
+        # What was missed comes first: clients keep it until they are connected.
+        sent = self._send_missed(self._return, admitted) if self._return is not None else set()
         self._link.accepted(self)
-        self.send = self._link.send
+        self.send = self._link.send if self._sent is None else self._send_and_remember
         unsent, self._unsent = self._unsent, []
         for message, volatile in unsent:
-            self._link.send(message, volatile)
+            if message.offset is None or message.offset not in sent:
+                self.send(message, volatile)
         self._arm_expiry()
+
+    def _send_missed(self, found: Return, admitted: frozenset[str]) -> set[str | None]:
+        ghost = found.ghost
+        missed = ghost.sent.after(found.offset) or []
+        self.process.recovery.forget(ghost.pid)
+        self._sent = ghost.sent
+        for message in only_of(missed, admitted, self.socket_id):
+            self._link.send(message)
+        # What came while rooms were asked for, the ghost has had as well.
+        return {message.offset for message in missed}
+
+    def _send_and_remember(self, message: WireMessage, volatile: bool = False) -> bool:
+        if message.offset is not None and self._sent is not None:
+            self._sent.add(message)
+        return self._link.send(message, volatile)
 
     def _refuse_connect(self, refused: Refused) -> None:
         was_open = self.state is not SocketState.CLOSED
+        if self._return is not None:
+            # Who is not admitted gets nothing of it back, now or later.
+            self.process.recovery.forget(self._return.ghost.pid)
         self._abandon()
         if was_open:
             self._link.refused(self, refused)
@@ -318,6 +393,16 @@ class Socket:
         self.state = SocketState.CLOSED
         self._leave()
         self._fail_acks()
+
+    async def _signal(self, signal: Signal, **about: Any) -> None:
+        consumer_class = type(self.consumer)
+        if not signal.has_listeners(consumer_class):
+            return
+        for _receiver, error in await signal.asend_robust(
+            consumer_class, consumer=self.consumer, **about
+        ):
+            if isinstance(error, Exception):
+                logger.error("signal receiver failed", exc_info=error, extra=self._about())
 
     async def _serve(self) -> None:
         while True:
@@ -344,6 +429,7 @@ class Socket:
             await self.consumer.disconnected(self.reason or "transport close")
         except Exception:
             logger.exception("disconnected() failed", extra=self._about())
+        await self._signal(socket_disconnected, reason=self.reason or "transport close")
 
     async def _handle(self, event: _Event) -> None:
         try:
@@ -366,12 +452,6 @@ class Socket:
             raise _rate_limited(wait_s)
 
     # Sending.
-
-    async def _send_event(self, message: WireMessage, volatile: bool) -> None:
-        if self.state is not SocketState.CONNECTED or volatile:
-            self.send(message, volatile)
-        else:
-            await self._link.send_patiently(message)
 
     def _send_later(self, message: WireMessage, volatile: bool = False) -> bool:
         if self.state is SocketState.CLOSED:
@@ -402,14 +482,35 @@ class Socket:
     # The end.
 
     def _close(self, reason: str) -> None:
+        if self.state is SocketState.CONNECTED and reason in RECOVERABLE_REASONS:
+            self._leave_ghost()
         self.state = SocketState.CLOSED
         self.reason = reason
+        self.send = _send_nothing
         # The client was told of the end, or is gone: nothing follows.
         self.send = self._send_later
         self._fail_acks()
         self._wake_up()
         if self._task is not None:
             self._grace = self._loop.call_later(LEAVE_GRACE_S, self._task.cancel)
+
+    def _leave_ghost(self) -> None:
+        if self._sent is None or self.pid is None:
+            return
+        consumer = self.consumer
+        self._leave()
+        self.process.recovery.keep(
+            Ghost(
+                pid=self.pid,
+                socket_id=self.socket_id,
+                namespace=self.namespace,
+                person_id=consumer.identity.id,
+                user_id=consumer.identity.user_id,
+                rooms=self.left_rooms,
+                data=dict(consumer.data),
+                sent=self._sent,
+            )
+        )
 
     def _leave(self) -> None:
         rooms = self.process.adapter.remove(self.namespace, self)
@@ -435,6 +536,12 @@ class Socket:
     def _about(self, event: Any = None) -> dict[str, Any]:
         about: dict[str, Any] = {"namespace": self.namespace, "socket_id": self.socket_id}
         return about if event is None else {**about, "event": str(event)[:128]}
+
+
+def _send_nothing(message: WireMessage, volatile: bool = False) -> bool:
+    """Stand for the way to a client that is gone."""
+    del message, volatile
+    return False
 
 
 def _values(result: Any) -> tuple[Any, ...]:

@@ -15,6 +15,9 @@ class WireMessage:
 
     def __init__(self, *parts: str | bytes) -> None:
         self.parts = parts
+        # Set where the message can be recovered: its offset, and the rooms that it was for.
+        self.offset: str | None = None
+        self.rooms: tuple[str, ...] = ()
 
     @cached_property
     def frames(self) -> bytes:
@@ -27,9 +30,7 @@ class WireMessage:
     def packets(self) -> tuple[str, ...]:
         """The parts as engine packets of a polling payload: bytes are base64 text."""
         return tuple(
-            part
-            if isinstance(part, str)
-            else encode_packet(EnginePacket(EngineType.MESSAGE, part))
+            part if isinstance(part, str) else encode_packet(EnginePacket(EngineType.MESSAGE, part))
             for part in self.parts
         )
 

@@ -5,6 +5,7 @@ is encoded once per wire and not once per socket.
 Source: Socket.IO protocol v5, "Packet encoding"; for the plain door docs/reference/plain-json.md.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
@@ -19,14 +20,17 @@ _MESSAGE = "4"
 class Wire(Protocol):
     """The messages that a server sends to one socket, in one door's form."""
 
-    def connected(self, namespace: str, socket_id: str) -> WireMessage:
-        """Say that the socket is in; its public id comes with it."""
+    def connected(self, namespace: str, socket_id: str, pid: str | None = None) -> WireMessage:
+        """Say that the socket is in; its public id comes with it, and its secret one."""
 
     def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
         """Say that the socket may not come in; without ``data`` the key is left out."""
 
     def event(self, namespace: str, event: EncodedEvent, ack_id: int | None = None) -> WireMessage:
         """Write an event; ``ack_id`` asks the client for an answer."""
+
+    def recoverable_event(self, namespace: str, event: EncodedEvent) -> WireMessage:
+        """Write an event that a client may get once more after its connection broke."""
 
     def ack(self, namespace: str, ack_id: int, args: EncodedArgs) -> WireMessage:
         """Answer the client's event ``ack_id``."""
@@ -36,12 +40,19 @@ class Wire(Protocol):
 
 
 class SocketIoWire:
-    """Socket.IO v5 packets in Engine.IO messages, as text and binary attachments."""
+    """Socket.IO v5 packets in Engine.IO messages, as text and binary attachments.
 
-    def connected(self, namespace: str, socket_id: str) -> WireMessage:
-        """Write CONNECT with the public id."""
+    ``next_offset`` gives recoverable events their offset; without it none is recoverable.
+    """
+
+    def __init__(self, next_offset: Callable[[], str] | None = None) -> None:
+        self._next_offset = next_offset
+
+    def connected(self, namespace: str, socket_id: str, pid: str | None = None) -> WireMessage:
+        """Write CONNECT with the public id, and ``pid`` where the state can be recovered."""
+        ids = {"sid": socket_id} if pid is None else {"sid": socket_id, "pid": pid}
         header = encode_header(SocketType.CONNECT, namespace)
-        return WireMessage(f"{_MESSAGE}{header}{encode_json({'sid': socket_id})}")
+        return WireMessage(f"{_MESSAGE}{header}{encode_json(ids)}")
 
     def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
         """Write CONNECT_ERROR."""
@@ -60,6 +71,18 @@ class SocketIoWire:
         rest = "]" if args.json == "[]" else "," + args.json[1:]
         return WireMessage(f"{_MESSAGE}{header}[{encode_json(event.name)}{rest}", *args.attachments)
 
+    def recoverable_event(self, namespace: str, event: EncodedEvent) -> WireMessage:
+        """Write EVENT with its offset as one more, last argument."""
+        if self._next_offset is None:
+            return self.event(namespace, event)
+        offset = self._next_offset()
+        given = event.args
+        separator = "" if given.json == "[]" else ","
+        args = EncodedArgs(f'{given.json[:-1]}{separator}"{offset}"]', given.attachments)
+        message = self.event(namespace, EncodedEvent(event.name, args))
+        message.offset = offset
+        return message
+
     def ack(self, namespace: str, ack_id: int, args: EncodedArgs) -> WireMessage:
         """Write ACK, or BINARY_ACK and its attachments."""
         header = encode_header(
@@ -76,8 +99,9 @@ class SocketIoWire:
 class PlainWire:
     """One JSON object in one text frame; bytes travel as base64 text."""
 
-    def connected(self, namespace: str, socket_id: str) -> WireMessage:
-        """Write the first frame of an accepted socket."""
+    def connected(self, namespace: str, socket_id: str, pid: str | None = None) -> WireMessage:
+        """Write the first frame of an accepted socket; this door recovers no state."""
+        del pid
         return _frame({"connect": {"sid": socket_id, "namespace": namespace}})
 
     def refused(self, namespace: str, message: str, data: dict[str, Any] | None) -> WireMessage:
@@ -94,6 +118,10 @@ class PlainWire:
         ending = "}" if ack_id is None else f',"id":{ack_id}}}'
         args = event.args.with_inline_bytes()
         return WireMessage(f'{{"event":{encode_json(event.name)},"args":{args}{ending}')
+
+    def recoverable_event(self, namespace: str, event: EncodedEvent) -> WireMessage:
+        """Write an event frame like any other."""
+        return self.event(namespace, event)
 
     def ack(self, namespace: str, ack_id: int, args: EncodedArgs) -> WireMessage:
         """Write an ack frame."""

@@ -37,7 +37,7 @@ class Check(NamespaceConsumer):
                 "sid": self.socket_id,
                 "auth": auth,
                 "query": query_of(self.scope),
-                "recovered": False,
+                "recovered": self.recovered,
             },
         )
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.urls import path
 
-from realtime.exceptions import Refused
+from realtime.exceptions import AckTimeout, Refused
 from realtime.namespaces.authenticators import query_of
 from realtime.namespaces.consumer import NamespaceConsumer
-from realtime.namespaces.events import event
+from realtime.namespaces.events import CATCH_ALL, NO_ACK, event
 
 # Parameters of the engine's own, which applications of the official server see as well.
 Handshake = dict[str, Any]
@@ -62,9 +62,16 @@ class Main(NamespaceConsumer):
         return (value,)
 
     @event("ack")
-    async def ack(self) -> None:
+    async def ack(self) -> object:
         """Ask back, and say when the right answer came. The event itself is not answered."""
-        answer = await self.call("ack")
+        self.socket.process.spawn(self._ask_back(), name="ask back")
+        return NO_ACK
+
+    async def _ask_back(self) -> None:
+        try:
+            answer = await self.call("ack")
+        except AckTimeout:
+            return
         if answer == (5, {"test": True}):
             await self.emit("got it")
 
@@ -131,6 +138,12 @@ class Main(NamespaceConsumer):
     async def get_id(self) -> str:
         """Answer with the id."""
         return self.socket_id
+
+    @event(CATCH_ALL)
+    async def anything(self, name: str, *args: Any) -> object:
+        """Say nothing to what has no handler, as the official server does."""
+        del name, args
+        return NO_ACK
 
 
 def _handshake(consumer: NamespaceConsumer) -> Handshake:
