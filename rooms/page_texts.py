@@ -50,9 +50,13 @@ TEXTS: "dict[str, LazyText]" = {
     "chip.refused": _("Not let in"),
     "chip.signed_out": _("Signed out"),
     "signed_out_words": _(
-        "This page was made for somebody who is not signed in here any more. What you typed is "
-        "kept in this tab."
+        "You are not signed in here any more. What you typed is kept in this tab: sign in to go on."
     ),
+    "signed_in_words": _(
+        "You have signed in since this page was made. Load it again to be yourself here."
+    ),
+    "signed_out": _("This page is no longer yours"),
+    "load_again": _("Load the page again"),
     "namespace_refused": _("This namespace is not open to you"),
     "no_rooms": _("There is no room here yet."),
     "no_room_found": _("No room has that in its name."),

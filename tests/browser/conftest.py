@@ -26,6 +26,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 ANSWER_MS = 10_000
+PASSWORD = "of-the-demo"
 PAYLOAD = "<img src=x onerror=alert(1)>"
 CONTENT = f"""
 import json
@@ -39,7 +40,8 @@ from django.core.management import call_command
 from rooms.models import Message, Namespace, Room
 
 call_command("migrate", verbosity=0)
-call_command("seed_demo", verbosity=0)
+call_command("seed_demo", password={PASSWORD!r}, verbosity=0)
+get_user_model().objects.create_user("dora", password="dora")
 get_user_model().objects.create_user("eve", password="eve", first_name={PAYLOAD!r})
 place = Namespace.objects.create(path="/place", title="Place " + {PAYLOAD!r}, welcome={PAYLOAD!r})
 Room.objects.create(namespace=place, name="hall", title="Where everybody is")
@@ -58,7 +60,7 @@ vault.set_password("sesame")
 vault.save()
 
 sessions = {{}}
-for name in ("alice", "bob", "eve"):
+for name in ("alice", "bob", "dora", "eve"):
     user = get_user_model().objects.get(username=name)
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -108,19 +110,29 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def known(site: Site, browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """The browsers of people with an account, kept from test to test with what they cached."""
+    contexts: dict[str, BrowserContext] = {}
+    for name, session in site.sessions.items():
+        contexts[name] = browser.new_context(base_url=site.url, locale="en-GB")
+        cookie = SetCookieParam(name="sessionid", value=session, url=site.url)
+        contexts[name].add_cookies([cookie])
+    yield contexts
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def people(site: Site, browser: Browser) -> Iterator[People]:
-    """Give people with a browser each; none of their pages may complain."""
+def people(site: Site, browser: Browser, known: dict[str, BrowserContext]) -> Iterator[People]:
+    """Give people with a page each; a guest has a new browser. None of the pages may complain."""
     complaints: list[str] = []
-    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
 
     def arrive(name: str | None = None) -> Page:
-        context = browser.new_context(base_url=site.url, locale="en-GB")
-        contexts.append(context)
-        if name is not None:
-            cookie = SetCookieParam(name="sessionid", value=site.sessions[name], url=site.url)
-            context.add_cookies([cookie])
+        context = known[name] if name else browser.new_context(base_url=site.url, locale="en-GB")
         page = context.new_page()
+        pages.append(page)
         page.set_default_timeout(ANSWER_MS)
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
@@ -128,8 +140,12 @@ def people(site: Site, browser: Browser) -> Iterator[People]:
         return page
 
     yield arrive
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.set_offline(False)
+        if page.context in known.values():
+            page.close()
+        else:
+            page.context.close()
     assert complaints == []
 
 
@@ -153,6 +169,12 @@ def alice(people: People) -> Page:
 @pytest.fixture
 def bob(people: People) -> Page:
     return people("bob")
+
+
+@pytest.fixture
+def dora(people: People) -> Page:
+    """Somebody who signs out, which no session survives."""
+    return people("dora")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ class Site:
         self._log = folder / "server.log"
         self._environment = clean_environment(
             DATABASE_URL=f"sqlite:///{folder / 'site.sqlite3'}",
-            DEBUG="1",
+            DEBUG="0",
             SECRET_KEY="only-for-browser-tests",
             ALLOWED_HOSTS="127.0.0.1",
         )

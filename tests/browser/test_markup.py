@@ -29,6 +29,17 @@ def test_markup_in_names_rooms_and_messages_is_text(eve: Page, alice: Page) -> N
     assert alice.locator("img[src=x], svg[onload], main script").count() == 0
 
 
+def test_addresses_become_links_that_give_nothing_away(page: Page) -> None:
+    enter(page, "/place/hall/")
+    say(page, "see https://example.org/a?b=c#d, or (http://example.com). not javascript:alert(1)")
+    row = message(page, "see https://example.org")
+    links = row.get_by_role("link")
+    expect(links).to_have_text(["https://example.org/a?b=c#d", "http://example.com"])
+    for link in links.all():
+        assert "noreferrer" in (link.get_attribute("rel") or "")
+    expect(row).to_contain_text("d, or (http://example.com). not javascript:alert(1)")
+
+
 def test_a_refusal_that_names_markup_shows_it_as_text(page: Page) -> None:
     page.goto("/place/%3Cimg%20src%3Dx%20onerror%3Dalert(2)%3E/")
     expect(page.get_by_role("main")).to_contain_text(

@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import PASSWORD
 from tests.browser.parts import enter, log, rooms, say
 
 
@@ -63,21 +64,24 @@ def test_signing_in_leads_back_to_the_room(page: Page) -> None:
     expect(dialog).to_contain_text("Sign in to enter club.")
     dialog.get_by_role("link", name="Sign in").click()
     page.get_by_label("Username").fill("alice")
-    page.get_by_label("Password").fill("alice")
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="club", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
 
 
-def test_a_page_whose_reader_has_signed_out_elsewhere_says_so(alice: Page) -> None:
-    enter(alice, "/place/tunnel/")
-    other = alice.context.new_page()
+def test_a_page_whose_reader_has_signed_out_elsewhere_says_so(dora: Page) -> None:
+    enter(dora, "/place/tunnel/")
+    other = dora.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
     # What ends the socket at once is the server's to do; a new connection finds out by itself.
-    alice.context.set_offline(True)
-    expect(alice.get_by_text("Offline")).to_be_visible()
-    alice.context.set_offline(False)
-    expect(alice.get_by_text("Signed out", exact=True)).to_be_visible()
-    expect(alice.get_by_role("button", name="Leave")).to_be_hidden()
+    dora.context.set_offline(True)
+    expect(dora.get_by_text("Offline")).to_be_visible()
+    dora.context.set_offline(False)
+    expect(dora.get_by_text("Signed out", exact=True)).to_be_visible()
+    expect(dora.get_by_role("button", name="Leave")).to_be_hidden()
+    expect(dora.get_by_role("main")).to_contain_text("What you typed is kept in this tab")
+    dora.get_by_role("button", name="Load the page again").click()
+    expect(dora.get_by_role("button", name="Leave")).to_be_visible()

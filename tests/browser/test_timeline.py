@@ -18,6 +18,7 @@ async (steps) => {
     join: (offsets, more) => timeline.join(joined(offsets, more)),
     hear: (...offsets) => timeline.addPage(offsets.map((offset) => message(offset))),
     remove: (offset) => timeline.remove(offset),
+    trim: (most) => timeline.trim(most),
     skip: () => timeline.skipHoles(),
     came: (name) => timeline.presence(name, true),
     went: (name) => timeline.presence(name, false),
@@ -103,3 +104,10 @@ def test_neighbouring_arrivals_and_departures_are_one_line(after: Any) -> None:
         ["went", "eve"],
     )
     assert timeline["shown"] == [1, "+eve -bob", 2, "+ -eve"]
+
+
+def test_a_long_log_forgets_its_beginning_and_can_read_it_again(after: Any) -> None:
+    timeline = after(["join", [1, 2, 3, 4]], ["trim", 2], ["hear", 5], ["hear", 2])
+    assert timeline["shown"] == [2, 3, 4, 5]
+    assert timeline["hasOlder"]
+    assert timeline["hole"] is None

@@ -101,7 +101,8 @@ function render() {
 /** @returns {Denial | null} */
 function signedOut() {
   if (link.connection.phase !== "signed_out") return null;
-  return { ok: false, code: "signed_out", message: text("signed_out_words") };
+  const key = page.user ? "signed_out_words" : "signed_in_words";
+  return { ok: false, code: "signed_out", message: text(key) };
 }
 
 function titleOf() {
@@ -194,7 +195,8 @@ pane.leave.addEventListener("click", () => {
 });
 pane.again.addEventListener("click", () => {
   const room = current === null ? null : roomOf(current);
-  if (!link.isLive) link.tryNow();
+  if (link.connection.phase === "signed_out") window.location.reload();
+  else if (!link.isLive) link.tryNow();
   else if (room?.denial && canBeSolved(room.denial)) dialog.open(room, room.denial);
   else if (room) void enter(room);
 });

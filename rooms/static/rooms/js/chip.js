@@ -2,7 +2,7 @@
 /** The state of the connection, always in sight: in words, with a way to hurry it. */
 
 import { part, partAs, setText, show } from "./dom.js";
-import { loginUrl } from "./page.js";
+import { loginUrl, page } from "./page.js";
 import { countText, text } from "./texts.js";
 
 const SAY_AFTER_MS = 5_000;
@@ -66,7 +66,7 @@ export class Chip {
     this.root.dataset.phase = connection.phase;
     setText(this.words, this.#text());
     show(this.tryNow, ["waiting", "offline", "refused"].includes(connection.phase));
-    show(this.signIn, connection.phase === "signed_out");
+    show(this.signIn, connection.phase === "signed_out" && page.user !== null);
     if (connection.phase === "waiting") {
       this.#timer = window.setTimeout(() => this.#render(), 250);
     }

@@ -3,6 +3,7 @@
 
 import { clockText, dayText, wholeText } from "./clock.js";
 import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
+import { setLinkedText } from "./links.js";
 import { logRows } from "./log_rows.js";
 import { isGuest, paintAvatar } from "./person.js";
 import { countText, listText, text } from "./texts.js";
@@ -42,16 +43,20 @@ export class LogView {
 
   /** @param {Room} room */
   render(room) {
-    const isOther = room !== this.#room;
-    if (isOther) this.list.replaceChildren();
-    if (isOther) this.#isAtEnd = true;
+    if (room !== this.#room) {
+      if (this.#room) this.#room.isFollowed = true;
+      this.list.replaceChildren();
+      this.#isAtEnd = true;
+    }
     this.#room = room;
     const { timeline } = room;
     const rows = logRows(timeline, this.me());
     setText(part(this.start, "text"), text(rows.length ? "log_start" : "log_empty", { room: room.name }));
     show(this.start, !timeline.hasOlder);
     show(this.older, timeline.hasOlder);
-    this.#keepPlace(() => reconcile(this.list, rows, (row) => row.key, create, (element, row) => this.#update(element, row)));
+    const update = (/** @type {HTMLElement} */ element, /** @type {Row} */ row) =>
+      this.#update(element, row);
+    this.#keepPlace(() => reconcile(this.list, rows, (row) => row.key, create, update));
     this.#read();
   }
 
@@ -89,6 +94,7 @@ export class LogView {
 
   #read() {
     const room = this.#room;
+    if (room) room.isFollowed = this.#isAtEnd;
     if (room && this.#isAtEnd && document.visibilityState === "visible") room.markRead();
     const unread = room?.unread ?? 0;
     setText(part(this.latest, "text"), unread ? countText("new_messages", unread) : text("to_latest"));
@@ -143,7 +149,7 @@ export class LogView {
     setText(part(element, "author"), message.removed ? "" : author.name);
     show(part(element, "you"), isMine);
     show(part(element, "guest"), isGuest(author.id) && !isMine);
-    setText(part(element, "text"), message.removed ? text("removed") : (message.text ?? ""));
+    setLinkedText(part(element, "text"), message.removed ? text("removed") : (message.text ?? ""));
     const time = partAs(element, "time", HTMLTimeElement);
     show(time, message.at !== undefined);
     if (message.at) {

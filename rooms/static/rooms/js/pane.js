@@ -37,7 +37,7 @@ export class Pane {
     show(this.title, false);
     show(this.role, false);
     this.#only(denial ? this.notice : this.welcome, false);
-    if (denial) this.#renderNotice(refusal(text("namespace_refused"), denial));
+    if (denial) this.#renderNotice(refusal(headingOf(denial), denial));
   }
 
   /** @param {Room} room
@@ -48,7 +48,7 @@ export class Pane {
     const title = row && row.title !== room.name ? row.title : "";
     setText(this.title, title);
     show(this.title, title !== "");
-    const notice = denial ? refusal(text("namespace_refused"), denial) : noticeOf(room);
+    const notice = denial ? refusal(headingOf(denial), denial) : noticeOf(room);
     setText(this.role, room.role && !notice ? text(`my_role.${room.role}`) : "");
     show(this.role, room.role !== null && !notice);
     this.#only(notice ? this.notice : this.talk, room.isJoined && !notice);
@@ -75,7 +75,8 @@ export class Pane {
     show(this.again, again !== null);
     const signIn = partAs(this.notice, "notice-sign-in", HTMLAnchorElement);
     signIn.href = loginUrl();
-    show(signIn, denial?.code === "login_required" || denial?.code === "signed_out");
+    const wasSignedOut = denial?.code === "signed_out" && page.user !== null;
+    show(signIn, denial?.code === "login_required" || wasSignedOut);
   }
 
   /** @param {Room} room */
@@ -111,17 +112,26 @@ function noticeOf(room) {
   return { heading: text("joining", values), words: "", icon: "door", denial: null, again: null };
 }
 
+/** @param {Denial} denial  why there is no way into the namespace */
+const headingOf = ({ code }) => text(code === "signed_out" ? "signed_out" : "namespace_refused");
+
 /** @param {string} heading @param {Denial} denial @returns {Notice} */
 function refusal(heading, denial) {
   const isPassword = denial.code === "password_required" || denial.code === "wrong_password";
-  const isLogin = denial.code === "login_required";
   return {
     heading,
     words: denial.message,
     icon: canBeSolved(denial) ? "lock" : "stop",
     denial,
-    again: isLogin ? null : text(isPassword ? "enter_password" : "try_again"),
+    again: againText(denial.code, isPassword),
   };
+}
+
+/** @param {string} code @param {boolean} isPassword */
+function againText(code, isPassword) {
+  if (code === "login_required") return null;
+  if (code === "signed_out") return text("load_again");
+  return text(isPassword ? "enter_password" : "try_again");
 }
 
 /** What is known beside the message: why, until when, and the word that finds it in the admin.

@@ -17,6 +17,7 @@ const TYPING_EVERY_MS = 3_000;
 const TYPING_SHOWN_MS = 5_000;
 const MEMBERS_AFTER_MS = 400;
 const REJOIN_AFTER_S = 3;
+const MOST_SHOWN = 2_000;
 /** Denials that say nothing about the room: coming back is tried again. */
 const PASSING = new Set(["busy", "internal", "no_answer", "rate_limited"]);
 
@@ -36,6 +37,8 @@ export class Room extends EventTarget {
   typing = new Map();
   timeline = new Timeline();
   unread = 0;
+  /** Whether the end is being read, so that the other end may be forgotten. */
+  isFollowed = true;
   /** Messages that a reconnect brought, until the page has said so. */
   caughtUp = 0;
   #typedAt = 0;
@@ -166,6 +169,7 @@ export class Room extends EventTarget {
     const mine = message.user?.id === this.me()?.id;
     if (mine && message.nonce) this.#settle(message.nonce);
     const added = this.timeline.addPage([message]);
+    if (this.isFollowed) this.timeline.trim(MOST_SHOWN);
     if (message.user?.id) this.#stopTyping(message.user.id);
     if (added && !mine) this.dispatchEvent(new CustomEvent("arrived", { detail: message }));
     if (added && !mine) this.unread += 1;

@@ -16,6 +16,8 @@ const ANSWER_MS = 10_000;
 const CONNECT_MS = 20_000;
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 20_000;
+/** A connection that lasts this long is a good one: the next loss waits short again. */
+const STEADY_MS = 5_000;
 
 export class Link extends EventTarget {
   /** @type {Connection} */
@@ -39,7 +41,7 @@ export class Link extends EventTarget {
     const socket = manager.socket(page.namespace.path);
     this.#socket = socket;
     socket.on("connect", () => this.#live());
-    socket.on("disconnect", (/** @type {string} */ reason) => this.#lost(reason));
+    socket.on("disconnect", () => this.#lost());
     socket.on("connect_error", (/** @type {any} */ error) => this.#failed(error));
     socket.onAny((/** @type {string} */ name, /** @type {any[]} */ ...args) => this.#hear(name, args));
     window.addEventListener("online", () => this.tryNow());
@@ -54,7 +56,7 @@ export class Link extends EventTarget {
 
   /** Connect at once, instead of when the wait is over. */
   tryNow() {
-    if (this.isLive || this.connection.phase === "connecting") return;
+    if (["live", "connecting", "signed_out"].includes(this.connection.phase)) return;
     window.clearTimeout(this.#timer);
     this.#become({ phase: "connecting", attempt: this.#attempt });
     this.#socket?.connect();
@@ -91,16 +93,16 @@ export class Link extends EventTarget {
   }
 
   #live() {
-    this.#attempt = 0;
-    this.#become({ phase: "live", attempt: 0 });
+    this.#become({ phase: "live", attempt: this.#attempt });
+    this.#timer = window.setTimeout(() => {
+      this.#attempt = 0;
+    }, STEADY_MS);
   }
 
-  /** @param {string} reason */
-  #lost(reason) {
-    if (this.connection.phase === "signed_out") return;
-    // The server's own DISCONNECT means that asking again may be answered otherwise: as somebody
-    // else after a sign-out, or with the reason why this namespace is closed to us.
-    this.#wait(reason === "io server disconnect" ? 0 : null);
+  /** Where the server has ended the socket itself, asking again tells why: a refusal, or that we
+   * are somebody else now. */
+  #lost() {
+    if (this.connection.phase !== "signed_out") this.#wait(null);
   }
 
   /** @param {{message: string, data?: {code?: string, message?: string, retry_after?: number}}} error */

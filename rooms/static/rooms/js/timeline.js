@@ -100,6 +100,19 @@ export class Timeline {
     return null;
   }
 
+  /** Forget the oldest entries beyond so many; the server still has the messages among them.
+   * @param {number} most */
+  trim(most) {
+    const gone = this.entries.splice(0, Math.max(0, this.entries.length - most));
+    for (const entry of gone) {
+      if (entry.kind !== "message") continue;
+      this.#ids.delete(entry.message.id);
+      if (entry.message.offset === null) continue;
+      this.#offsets.delete(entry.message.offset);
+      this.hasOlder = true;
+    }
+  }
+
   /** Somebody came or went. Neighbouring lines are folded into one.
    * @param {string} name
    * @param {boolean} came */
