@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 ENVIRONMENT_PREFIX: Final = "REALTIME_"
 Network = IPv4Network | IPv6Network
-_PARSERS = ("default",)
+_PARSERS = ("default", "msgpack")
 _TRANSPORTS = ("polling", "websocket")
 
 

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
+from realtime.conf import Options
 from realtime.exceptions import Refused
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Process
 from realtime.namespaces.recovery import RECOVERY_KEYS
 from realtime.namespaces.socket import EndReason, Socket, SocketState
+from realtime.protocol.msgpack_packets import MsgpackPacketDecoder
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
@@ -74,9 +76,7 @@ class Connection:
         self._sockets: dict[str, Socket] = {}
         # Namespaces that we ended, the latest; of each the client may not know yet.
         self._ended: deque[str] = deque(maxlen=MAX_ENDED)
-        self._decoder = SocketPacketDecoder(
-            max_attachments=options.max_attachments, max_depth=options.max_json_depth
-        )
+        self._decoder = _make_decoder(options)
         self._room: asyncio.Future[None] | None = None
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(options.connect_timeout_s, self._time_out)
@@ -235,3 +235,11 @@ class Connection:
     def _time_out(self) -> None:
         if not self._sockets:
             self._breach()
+
+
+def _make_decoder(options: Options) -> SocketPacketDecoder | MsgpackPacketDecoder:
+    if options.parser == "msgpack":
+        return MsgpackPacketDecoder(max_depth=options.max_json_depth)
+    return SocketPacketDecoder(
+        max_attachments=options.max_attachments, max_depth=options.max_json_depth
+    )

@@ -15,8 +15,9 @@ from typing import Any
 
 from realtime.adapters.base import Broadcast
 from realtime.conf import Options
+from realtime.protocol.msgpack_packets import MsgpackWire
 from realtime.protocol.wire_message import WireMessage
-from realtime.protocol.wires import SocketIoWire
+from realtime.protocol.wires import SocketIoWire, Wire
 
 # What a returning client adds to the auth payload of its CONNECT.
 RECOVERY_KEYS = frozenset({"pid", "offset"})
@@ -105,7 +106,10 @@ class RecoveryStore:
     def __init__(self, options: Options, process_id: str) -> None:
         self._options = options
         self._offsets = Offsets(process_id)
-        self.wire = SocketIoWire(self._offsets.next if self.is_on else None)
+        next_offset = self._offsets.next if self.is_on else None
+        self.wire: Wire = (
+            MsgpackWire(next_offset) if options.parser == "msgpack" else SocketIoWire(next_offset)
+        )
         self._ghosts: dict[str, Ghost] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 

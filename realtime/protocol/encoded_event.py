@@ -26,10 +26,12 @@ class EncodedArgs:
 
     def with_inline_bytes(self) -> str:
         """Return the JSON with attachments as base64 text, for wires that carry only text."""
-        if not self.attachments:
-            return self.json
-        value = msgspec.json.decode(self.json)
-        return encode_json(_inline(value, self.attachments))
+        return encode_json(self.values()) if self.attachments else self.json
+
+    def values(self) -> list[Any]:
+        """Return the arguments as plain values, bytes in their places."""
+        values: list[Any] = msgspec.json.decode(self.json)
+        return [_inline(value, self.attachments) for value in values]
 
 
 @dataclass(frozen=True, slots=True)

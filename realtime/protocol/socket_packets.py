@@ -116,7 +116,7 @@ def _decode_text(text: str, max_attachments: int, max_depth: int) -> tuple[Socke
     packet = SocketPacket(kind, namespace, None, ack_id)
     if rest:
         packet.data = decode_json(rest, max_depth=max_depth)
-        _require_shape(packet)
+        require_shape(packet)
     if is_binary and not count:
         packet.data = _fill_placeholders(packet.data, [])
     return packet, count
@@ -146,7 +146,8 @@ def _split_ack_id(rest: str) -> tuple[int | None, str]:
     return ack_id, rest[end:]
 
 
-def _require_shape(packet: SocketPacket) -> None:
+def require_shape(packet: SocketPacket) -> None:
+    """Raise ``ProtocolError`` unless the data is of the shape that the type asks for."""
     data = packet.data
     match packet.type:
         case SocketType.CONNECT:

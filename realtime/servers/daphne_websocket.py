@@ -180,6 +180,8 @@ class RealtimeWebSocket(WebSocketProtocol):
     transport: TcpTransport
     frames: DaphneFrames
     options: Options
+    # Autobahn's: what came and is not parsed yet.
+    data: bytes
 
     def __init__(self) -> None:
         super().__init__()
