@@ -23,7 +23,8 @@ def test_two_people_meet_talk_and_part(alice: Page, bob: Page) -> None:
     expect(bob.get_by_role("heading", name="You left csgo")).to_be_visible()
     expect(log(alice)).to_contain_text("bob left")
     expect(people(alice)).not_to_contain_text("bob")
-    bob.get_by_role("button", name="Join again").click()
+    expect(bob.get_by_role("button", name="Join again")).to_be_focused()
+    bob.keyboard.press("Enter")
     expect(log(bob)).to_contain_text("anyone for a round?")
     expect(people(alice)).to_contain_text("bob")
 

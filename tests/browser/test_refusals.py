@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD
-from tests.browser.parts import enter, log, rooms, say
+from tests.browser.parts import enter, field, log, rooms, say
 
 
 def test_a_closed_door_says_why(alice: Page) -> None:
@@ -36,6 +36,7 @@ def test_a_password_is_asked_for_in_place_and_once(page: Page) -> None:
     password.fill("sesame")
     dialog.get_by_role("button", name="Join").click()
     expect(dialog).to_be_hidden()
+    expect(field(page)).to_be_focused()
     say(page, "the treasure is here")
     expect(log(page)).to_contain_text("the treasure is here")
     page.reload()

@@ -41,7 +41,9 @@ const pane = new Pane(root);
 const log = new LogView(root, () => me);
 const members = new MembersView(root, () => me);
 const composer = new Composer(root, () => log.toEnd());
-const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement));
+const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), () =>
+  composer.focus(),
+);
 const list = new ListView(root, lobby, {
   current: () => current,
   unread: (name) => rooms.get(name)?.unread ?? 0,
@@ -191,7 +193,8 @@ link.addEventListener("connection", () => {
 pane.leave.addEventListener("click", () => {
   const room = current === null ? null : roomOf(current);
   void room?.leave().then(() => lobby.refresh());
-  pane.again.focus();
+  // After what leaving has changed is drawn: a button that is not shown takes no focus.
+  queueMicrotask(() => pane.again.focus());
 });
 pane.again.addEventListener("click", () => {
   const room = current === null ? null : roomOf(current);

@@ -25,9 +25,10 @@ export class JoinDialog {
   #timer = 0;
   #isBusy = false;
 
-  /** @param {HTMLDialogElement} dialog */
-  constructor(dialog) {
+  /** @param {HTMLDialogElement} dialog @param {() => void} joined */
+  constructor(dialog, joined) {
     this.dialog = dialog;
+    this.joined = joined;
     this.form = partAs(dialog, "join-form", HTMLFormElement);
     this.heading = part(dialog, "join-heading");
     this.reason = part(dialog, "join-reason");
@@ -68,8 +69,9 @@ export class JoinDialog {
       const password = this.#asksPassword ? { password: this.password.value } : {};
       const denial = await room.join(password);
       if (room !== this.#room) return;
-      if (denial) this.#show(denial);
-      else this.close();
+      if (denial) return this.#show(denial);
+      this.close();
+      this.joined();
     } finally {
       this.#isBusy = false;
       this.dialog.removeAttribute("aria-busy");
