@@ -115,6 +115,7 @@ class ChannelLayerAdapter:
         self._codec = codec
         self._process_id = process_id
         self._channel = ""
+        self._opened = asyncio.Event()
         self._wanted: set[str] = set()
         self._subscribed: set[str] = set()
         self._waiting: dict[str, asyncio.Future[None]] = {}
@@ -308,6 +309,7 @@ class ChannelLayerAdapter:
     async def _align_groups(self) -> None:
         if not self._channel:
             self._channel = await self._layer.new_channel()
+            self._opened.set()
         for group in tuple(self._wanted - self._subscribed):
             await self._layer.group_add(group, self._channel)
             self._subscribed.add(group)
@@ -333,10 +335,8 @@ class ChannelLayerAdapter:
                 self._unsent.task_done()
 
     async def _receive(self) -> None:
+        await self._opened.wait()
         while True:
-            if not self._channel:
-                await asyncio.sleep(PROBE_INTERVAL_S)
-                continue
             try:
                 message = await self._layer.receive(self._channel)
             except (TypeError, ValueError) as error:

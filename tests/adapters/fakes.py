@@ -33,6 +33,11 @@ class FakeMember:
     def overflow(self) -> None:
         self.overflows += 1
 
+    def forget(self) -> None:
+        """Forget what was heard."""
+        self.messages.clear()
+        self.volatile.clear()
+
     @property
     def heard(self) -> list[str]:
         return [event_of(message) for message in self.messages]

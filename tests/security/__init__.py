@@ -1,0 +1,1 @@
+"""What others were vulnerable to."""
