@@ -18,6 +18,7 @@ from realtime.exceptions import Refused
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import ProcessInfo
 from realtime.namespaces.database import Batcher, in_database
+from realtime.namespaces.running import find_process
 from rooms import presence
 from rooms.announcing import Announcer
 from rooms.arriving import Admission, Arrival, admit_arrivals
@@ -166,6 +167,7 @@ class Backstage:
         while True:
             await asyncio.sleep(quarter_s)
             try:
+                self._clear_strays()
                 await self._renew()
                 await self._sweep()
                 if time.monotonic() >= housekeeping_at:
@@ -173,6 +175,14 @@ class Backstage:
                     housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
             except Exception:
                 logger.exception("the lease was not renewed", extra={"process_id": self.process_id})
+
+    def _clear_strays(self) -> None:
+        """Let go of sockets that were refused after all, by a subclass's ``connect``."""
+        process = find_process()
+        if process is None:
+            return
+        for socket_id in [key for key in self.attendees if key not in process.sockets]:
+            self.depart_later(socket_id)
 
     async def _renew(self) -> None:
         lease_s = self._options.lease_s

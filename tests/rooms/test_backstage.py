@@ -1,6 +1,7 @@
 """What a process owes the rooms when the database fails it, or takes its rows away."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.db import OperationalError
@@ -9,6 +10,7 @@ from realtime.conf import forget_options
 from realtime.exceptions import Refused
 from rooms import backstage, presence
 from rooms.backstage import Backstages
+from rooms.consumers import RoomNamespace
 from rooms.models import Connection, Process, Seat
 from rooms.presence import Departure, Left
 from tests.rooms.people import make_room
@@ -75,6 +77,23 @@ async def test_a_leave_that_was_not_written_leaves_the_socket_in_the_room(
         assert (await client.call("leaveRoom", "csgo"))["code"] == "busy"
         assert (await client.call("message", {"room": "csgo", "text": "still here"}))["ok"]
         assert (await client.call("leaveRoom", "csgo"))["ok"]
+
+
+class Choosy(RoomNamespace):
+    """Refuses whoever its base has let in."""
+
+    async def connect(self, auth: dict[str, Any]) -> None:
+        await super().connect(auth)
+        raise Refused("forbidden", "Not today.")
+
+
+async def test_a_socket_that_a_subclass_refuses_after_all_leaves_no_row() -> None:
+    async with serving(Choosy) as site:
+        communicator = site.communicator("/ws/games/")
+        await communicator.connect()
+        refusal = (await communicator.receive_json_from())["connect_error"]
+        assert refusal["data"]["code"] == "forbidden"
+        await eventually(lambda: not Connection.objects.exists())
 
 
 async def test_a_process_that_has_not_started_is_busy() -> None:
