@@ -23,6 +23,7 @@ from realtime.adapters.base import (
 from realtime.adapters.feed import Feed
 from realtime.protocol.encoded_event import EncodedEvent, encode_args
 from realtime.protocol.wire_message import WireMessage
+from realtime.protocol.wires import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -282,16 +283,16 @@ class MemoryAdapter:
             }
 
     def _fan_out(self, broadcast: Broadcast, receivers: Iterable[Member]) -> None:
-        messages = broadcast.messages
+        members = tuple(receivers)
         volatile = broadcast.volatile
-        count = 0
-        for member in tuple(receivers):
-            message = messages.get(member.wire)
-            if message is None:
-                message = broadcast.message_for(member.wire)
+        wire: Wire | None = None
+        for member in members:
+            # Neighbours mostly came through the same door.
+            if member.wire is not wire:
+                wire = member.wire
+                message = broadcast.message_for(wire)
             member.send(message, volatile)
-            count += 1
-        self.deliveries += count
+        self.deliveries += len(members)
 
     def _select(self, target: Target) -> Members:
         namespace = target.namespace

@@ -21,7 +21,7 @@ from realtime.protocol.msgpack_packets import MsgpackPacketDecoder
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
-from realtime.transports.base import Ending
+from realtime.transports.base import Ending, SendMessage
 from realtime.transports.session import Session, SessionHandler
 
 # Where the server ends a socket that may come back, only the transport closes: after a DISCONNECT
@@ -37,13 +37,12 @@ class EngineSession(Protocol):
     """What a connection needs of the session below it."""
 
     reason: str | None
+    # Hands a message over without waiting; another one after ``moved``.
+    send: SendMessage
 
     @property
     def transport_name(self) -> str:
         """``websocket`` or ``polling``."""
-
-    def send(self, message: WireMessage, volatile: bool = False) -> bool:
-        """Hand a message over without waiting."""
 
     async def send_patiently(self, message: WireMessage) -> None:
         """Hand a message over, waiting while the client does not keep up."""
@@ -69,7 +68,7 @@ class Connection:
         options = process.options
         self.wire: Wire = process.recovery.wire
         self.session = session
-        self.send = engine.send
+        self.send: SendMessage = engine.send
         self.send_patiently = engine.send_patiently
         self._process = process
         self._engine = engine
@@ -115,6 +114,12 @@ class Connection:
             await self._room
             self._room = None
 
+    def moved(self) -> None:
+        """Another transport carries the session."""
+        self.send = self._engine.send
+        for socket in self._sockets.values():
+            socket.moved()
+
     def closed(self, reason: str) -> None:
         """The session is over: so are its sockets."""
         self._deadline.cancel()
@@ -135,7 +140,7 @@ class Connection:
     def accepted(self, socket: Socket) -> None:
         """Tell the client that the socket is in."""
         self._deadline.cancel()
-        self.send(self.wire.connected(socket.namespace, socket.socket_id, socket.pid))
+        self.send(self.wire.connected(socket.namespace, socket.socket_id, socket.pid), False)
 
     def refused(self, socket: Socket, refused: Refused) -> None:
         """Tell the client that the socket may not come in; it may ask again."""
@@ -151,7 +156,7 @@ class Connection:
         if self._sockets.get(socket.namespace) is socket:
             del self._sockets[socket.namespace]
         self._ended.append(socket.namespace)
-        self.send(self.wire.disconnected(socket.namespace, reason))
+        self.send(self.wire.disconnected(socket.namespace, reason), False)
         # Its inbox may be what reading waited for.
         self.taken()
 
@@ -194,7 +199,7 @@ class Connection:
             return
         route = self._process.routing.match(namespace)
         if route is None:
-            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None))
+            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None), False)
             return
         auth: dict[str, Any] = packet.data or {}
         socket = self._process.make_socket(route, self)
@@ -210,10 +215,10 @@ class Connection:
 
     def _refuse(self, namespace: str, refused: Refused) -> None:
         if refused.code == UNKNOWN_NAMESPACE:
-            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None))
+            self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None), False)
             return
         data = {"code": refused.code, **refused.data}
-        self.send(self.wire.refused(namespace, str(refused.message), data))
+        self.send(self.wire.refused(namespace, str(refused.message), data), False)
 
     def _pass_on(self, socket: Socket, packet: SocketPacket, size: int) -> None:
         if socket.state is SocketState.CONNECTING:

@@ -18,7 +18,7 @@ from realtime.namespaces.running import find_process
 from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.plain_frames import PlainAck, PlainEvent, decode_frame
 from realtime.protocol.wires import PLAIN_WIRE, Wire
-from realtime.transports.base import Receive, Scope, Send
+from realtime.transports.base import Receive, Scope, Send, SendMessage
 from realtime.transports.reading import Reading
 from realtime.transports.websocket import BINARY_NOT_SPOKEN, WebSocketTransport
 
@@ -50,7 +50,7 @@ class PlainConnection:
     ) -> None:
         self.wire: Wire = PLAIN_WIRE
         self.session = session
-        self.send = transport.send
+        self.send: SendMessage = transport.send
         self.send_patiently = transport.send_patiently
         self._process = process
         self._transport = transport
@@ -90,7 +90,7 @@ class PlainConnection:
 
     def accepted(self, socket: Socket) -> None:
         """Send the first frame."""
-        self.send(self.wire.connected(socket.namespace, socket.socket_id))
+        self.send(self.wire.connected(socket.namespace, socket.socket_id), False)
 
     def refused(self, socket: Socket, refused: Refused) -> None:
         """Say why not, and close."""
@@ -100,7 +100,7 @@ class PlainConnection:
         """Say why, and close with the reason's code."""
         is_slow = reason == EndReason.OUTBOX.value
         if not is_slow:
-            self.send(self.wire.disconnected(socket.namespace, reason))
+            self.send(self.wire.disconnected(socket.namespace, reason), False)
         self._close(_CODE_BY_END.get(reason, FORBIDDEN), keep=not is_slow)
 
     def end_connection(self) -> None:
@@ -145,14 +145,14 @@ class PlainConnection:
         except ProtocolError as error:
             # What cannot be read counts like an event: nobody floods us with rubbish either.
             if socket.take_event_token():
-                self.send(PLAIN_WIRE.error("bad_frame", str(error)))
+                self.send(PLAIN_WIRE.error("bad_frame", str(error)), False)
             return
         if isinstance(frame, PlainEvent):
             socket.receive_event(frame.name, frame.args, frame.ack_id, len(text))
         elif isinstance(frame, PlainAck):
             socket.receive_ack(frame.ack_id, frame.args)
         elif socket.take_event_token():
-            self.send(PLAIN_WIRE.pong(frame.value))
+            self.send(PLAIN_WIRE.pong(frame.value), False)
 
     async def _wait_until_ready(self, socket: Socket) -> None:
         self._transport.pause_reading()
@@ -166,7 +166,7 @@ class PlainConnection:
 
     def _close_refused(self, namespace: str, refused: Refused) -> None:
         data = {"code": refused.code, **refused.data}
-        self.send(self.wire.refused(namespace, str(refused.message), data))
+        self.send(self.wire.refused(namespace, str(refused.message), data), False)
         self._close(_CODE_BY_REFUSAL.get(refused.code, FORBIDDEN))
 
     def _close(self, code: int, *, keep: bool = True) -> None:

@@ -7,7 +7,6 @@ nobody else; acks and the end of the socket do not wait in that line.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -34,6 +33,7 @@ from realtime.namespaces.signals import socket_connected, socket_disconnected
 from realtime.protocol.encoded_event import EncodedEvent
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
+from realtime.transports.base import SendMessage
 
 if TYPE_CHECKING:
     from realtime.namespaces.consumer import NamespaceConsumer
@@ -74,13 +74,12 @@ class Link(Protocol):
 
     wire: Wire
     session: ClientSession
+    # Hands a message over without waiting; another one after ``Socket.moved``.
+    send: SendMessage
 
     @property
     def transport_name(self) -> str:
         """What carries the connection now: ``websocket`` or ``polling``."""
-
-    def send(self, message: WireMessage, volatile: bool = False) -> bool:
-        """Hand a message over without waiting."""
 
     async def send_patiently(self, message: WireMessage) -> None:
         """Hand a message over, waiting while the client does not keep up."""
@@ -140,7 +139,7 @@ class Socket:
         self._loop = loop
         # Until the client knows that it is in, nothing else may reach it.
         self._unsent: list[tuple[WireMessage, bool]] = []
-        self.send: Callable[[WireMessage, bool], bool] = self._send_later
+        self.send: SendMessage = self._send_later
         self._inbox: deque[_Event] = deque()
         self._inbox_bytes = 0
         self._wake: asyncio.Future[None] | None = None
@@ -219,6 +218,11 @@ class Socket:
         if self.state is SocketState.CLOSED:
             return
         self._close(reason)
+
+    def moved(self) -> None:
+        """Take the link's way to the client, which an upgrade changes."""
+        if self.state is SocketState.CONNECTED:
+            self.send = self._link.send if self._sent is None else self._send_and_remember
 
     def recover(self, found: Return | None) -> None:
         """Try to be the socket again whose connection broke; before ``start``."""
@@ -358,7 +362,7 @@ class Socket:
         # What was missed comes first: clients keep it until they are connected.
         sent = self._send_missed(self._return, admitted) if self._return is not None else set()
         self._link.accepted(self)
-        self.send = self._link.send if self._sent is None else self._send_and_remember
+        self.moved()
         unsent, self._unsent = self._unsent, []
         for message, volatile in unsent:
             if message.offset is None or message.offset not in sent:
@@ -371,7 +375,7 @@ class Socket:
         self.process.recovery.forget(ghost.pid)
         self._sent = ghost.sent
         for message in only_of(missed, admitted, self.socket_id):
-            self._link.send(message)
+            self._link.send(message, False)
         # What came while rooms were asked for, the ghost has had as well.
         return {message.offset for message in missed}
 

@@ -12,6 +12,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 AsgiApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# Hands over a message that may be volatile, without waiting; see ``Transport.send``.
+SendMessage = Callable[[WireMessage, bool], bool]
+
 # The key in scope["extensions"] under which our own server classes put their FrameWriter.
 FRAMES_EXTENSION = "realtime.frames"
 

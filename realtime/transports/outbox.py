@@ -50,6 +50,10 @@ class Outbox:
         self._is_scheduled = False
         self._is_blocked = False
         self._is_closed = False
+        # Nothing waits, and what the server may still hold is below any limit: the usual case,
+        # in which a message needs no counting. Limits below the high-water mark are always checked.
+        self._may_be_idle = not max_bytes or max_bytes > HIGH_WATER_BYTES
+        self._is_idle = self._may_be_idle
         self._room: asyncio.Future[None] | None = None
         self._drain: asyncio.Task[None] | None = None
 
@@ -61,6 +65,13 @@ class Outbox:
 
     def put(self, message: WireMessage, volatile: bool = False) -> bool:
         """Take a message without waiting; return whether it will be written."""
+        if self._is_idle:
+            self._is_idle = False
+            self._waiting.append((message, volatile))
+            self._waiting_bytes = message.size
+            self._is_scheduled = True
+            self._turn.schedule(self)
+            return True
         if self._is_closed:
             return False
         if volatile and self._is_blocked:
@@ -96,6 +107,7 @@ class Outbox:
             self._write_frames(self._writer)
         else:
             self._step_messages()
+        self._is_idle = self._may_be_idle and not self._is_stuck()
 
     def close(self, *, keep: bool) -> bool:
         """Take nothing more; with ``keep`` write what waits first.
@@ -112,6 +124,7 @@ class Outbox:
         elif keep:
             self.flush()
         self._is_closed = True
+        self._is_idle = False
         if not keep:
             self._waiting.clear()
             self._waiting_bytes = 0
@@ -126,11 +139,15 @@ class Outbox:
     def abandon(self) -> None:
         """The connection is gone: drop everything."""
         self._is_closed = True
+        self._is_idle = False
         self._waiting.clear()
         self._waiting_bytes = 0
         if self._drain is not None:
             self._drain.cancel()
         self._wake()
+
+    def _is_stuck(self) -> bool:
+        return self._is_blocked or self._is_closed
 
     def _is_full(self) -> bool:
         if self._max_messages and len(self._waiting) >= self._max_messages:

@@ -20,7 +20,7 @@ from realtime.protocol.engine_packets import (
 )
 from realtime.protocol.engine_session import Due, Handshake, Heartbeat, read_packet
 from realtime.protocol.wire_message import WireMessage
-from realtime.transports.base import Ending, Transport
+from realtime.transports.base import Ending, SendMessage, Transport
 from realtime.transports.polling import PollingTransport
 from realtime.transports.reading import Reading
 from realtime.transports.websocket import WebSocketTransport
@@ -50,6 +50,9 @@ class SessionHandler(Protocol):
     def is_ready(self) -> bool:
         """Whether ``ready`` would return at once."""
 
+    def moved(self) -> None:
+        """Another transport carries the session: its ``send`` is another one now."""
+
     def closed(self, reason: str) -> None:
         """The session is over, for this Socket.IO reason; called once."""
 
@@ -67,6 +70,8 @@ class Session:
             timeout_s=handshake.ping_timeout_s,
             now=loop.time(),
         )
+        # The transport's own method: what a room is sent passes here for each of its sockets.
+        self.send: SendMessage = transport.send
         self._handler: SessionHandler | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_reading = True
@@ -91,10 +96,6 @@ class Session:
         """Bytes that wait for the client."""
         return self._transport.waiting_bytes
 
-    def send(self, message: WireMessage, volatile: bool = False) -> bool:
-        """Hand a message to the transport; see ``Transport.send``."""
-        return self._transport.send(message, volatile)
-
     async def send_patiently(self, message: WireMessage) -> None:
         """Hand a message to the transport; see ``Transport.send_patiently``."""
         await self._transport.send_patiently(message)
@@ -103,7 +104,7 @@ class Session:
         """Greet the client and begin to keep time; ``on_end`` is called when it is over."""
         self._handler = handler
         self._on_end = on_end
-        self.send(WireMessage(encode_packet(self.handshake.open_packet())))
+        self.send(WireMessage(encode_packet(self.handshake.open_packet())), False)
         self._arm()
 
     def close(self, reason: str, *, ending: Ending = Ending.MAY_RETURN, keep: bool = True) -> None:
@@ -162,8 +163,11 @@ class Session:
         else:
             # At once, so that nothing is sent on both or on neither.
             self._transport = transport
+            self.send = transport.send
             for message in polling.hand_over():
                 transport.send(message)
+            if self._handler is not None:
+                self._handler.moved()
         await self._read(transport)
 
     async def _nudge(self, polling: PollingTransport) -> None:
@@ -278,7 +282,7 @@ class Session:
             self.close("ping timeout", keep=False)
             return
         if due is Due.PING:
-            self.send(_PING)
+            self.send(_PING, False)
         self._arm()
 
 

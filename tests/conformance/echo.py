@@ -18,10 +18,15 @@ class Echo:
 
     def receive(self, message: str | bytes) -> None:
         """Send it back."""
-        self._engine.send(WireMessage(message if isinstance(message, bytes) else "4" + message))
+        self._engine.send(
+            WireMessage(message if isinstance(message, bytes) else "4" + message), False
+        )
 
     async def ready(self) -> None:
         """There is always room."""
+
+    def moved(self) -> None:
+        """Nothing was taken from the session."""
 
     def closed(self, reason: str) -> None:
         """Stop counting the session."""
