@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _WEB_SCHEMES = {"ws": "http", "wss": "https"}
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1"})
 _DEBUG_HOSTS = (".localhost", "127.0.0.1", "[::1]")
-_OWN_FETCHES = frozenset({"same-origin", "none"})
+_OWN_FETCHES = frozenset({b"same-origin", b"none"})
 
 Origin = tuple[str, str, int]
 
@@ -63,8 +63,8 @@ def judge_origin(scope: Scope) -> OriginVerdict:
 def _judge(scope: Scope, policy: OriginPolicy, own: Origin | None) -> OriginVerdict:
     sent = [value for name, value in scope["headers"] if name == b"origin"]
     if not sent:
-        fetch_site = header_values(scope, b"sec-fetch-site")
-        is_own = not fetch_site or set(fetch_site) <= _OWN_FETCHES
+        fetches = {value for name, value in scope["headers"] if name == b"sec-fetch-site"}
+        is_own = fetches <= _OWN_FETCHES
         return OriginVerdict(Trust.OWN if is_own else Trust.REFUSED)
     text = sent[0].decode("latin-1")
     if len(sent) > 1:
@@ -78,21 +78,24 @@ def _judge(scope: Scope, policy: OriginPolicy, own: Origin | None) -> OriginVerd
 
 
 def parse_origin(text: str) -> Origin | None:
-    """Return scheme, host and port of an Origin header, or None for what is no web origin."""
+    """Return scheme, host and port of an Origin header, or None for what is no origin.
+
+    Apps and browser extensions have schemes of their own, without ports: theirs is 0.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         return None
     scheme = parts.scheme
-    if scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if not scheme or not parts.hostname:
         return None
     # urlsplit() forgives much: what does not say the same again is no origin.
     if parts.path or "?" in text or "#" in text or "@" in parts.netloc or not text.isprintable():
         return None
     if " " in text or parts.netloc.endswith(":"):
         return None
-    return scheme, parts.hostname, port if port is not None else _DEFAULT_PORTS[scheme]
+    return scheme, parts.hostname, port if port is not None else _DEFAULT_PORTS.get(scheme, 0)
 
 
 def own_origin(scope: Scope) -> Origin | None:
@@ -122,7 +125,7 @@ def origin_policy() -> OriginPolicy:
     for text in (*settings.CSRF_TRUSTED_ORIGINS, *allowed):
         scheme, _separator, host = text.partition("://")
         if host.startswith("*."):
-            subdomains.add((scheme, host[1:]))
+            subdomains.add((scheme.lower(), host[1:].lower()))
             continue
         origin = parse_origin(text)
         if origin is not None:
@@ -137,12 +140,14 @@ def origin_policy() -> OriginPolicy:
 
 def _is_allowed(origin: Origin, policy: OriginPolicy) -> bool:
     scheme, host, port = origin
-    if origin in policy.allowed or (policy.allows_localhost and host in _LOCAL_HOSTS):
+    is_web = scheme in _DEFAULT_PORTS
+    if origin in policy.allowed or (policy.allows_localhost and is_web and host in _LOCAL_HOSTS):
         return True
-    is_default_port = port == _DEFAULT_PORTS[scheme]
+    is_default_port = port == _DEFAULT_PORTS.get(scheme)
+    # As Django reads CSRF_TRUSTED_ORIGINS: "*.example.com" is example.com too.
+    names = [f"{host}:{port}", host] if is_default_port else [f"{host}:{port}"]
     return any(
-        scheme == allowed_scheme
-        and ((is_default_port and host.endswith(suffix)) or f"{host}:{port}".endswith(suffix))
+        scheme == allowed_scheme and any(f".{name}".endswith(suffix) for name in names)
         for allowed_scheme, suffix in policy.allowed_subdomains
     )
 
