@@ -3,7 +3,7 @@
 
 import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
 import { isGuest, paintAvatar } from "./person.js";
-import { countText, text } from "./texts.js";
+import { countText, locale, text } from "./texts.js";
 
 /** @typedef {import("./shapes.js").Member} Member
  * @typedef {{key: string, members: Member[]}} Group */
@@ -37,7 +37,8 @@ export class MembersView {
   /** @param {import("./room.js").Room} room */
   render(room) {
     setText(this.count, countText("people", room.count));
-    setText(this.toggleCount, countText("people", room.count));
+    setText(this.toggleCount, room.count.toLocaleString(locale));
+    this.toggle.setAttribute("aria-label", countText("people", room.count));
     reconcile(
       this.groups,
       groupsOf([...room.members.values()]),
