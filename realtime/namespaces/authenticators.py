@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth import load_backend as load_auth_backend
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Q
 from django.http.cookie import parse_cookie
 from django.utils.crypto import constant_time_compare
@@ -93,6 +94,13 @@ def cookies_of(scope: Scope) -> dict[str, str]:
         if name == b"cookie":
             return parse_cookie(value.decode("latin-1"))
     return {}
+
+
+def session_of(scope: Scope) -> SessionBase:
+    """Return the browser's Django session, read when it is first asked for something."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    session: SessionBase = store(cookies_of(scope).get(settings.SESSION_COOKIE_NAME))
+    return session
 
 
 def query_of(scope: Scope) -> dict[str, str]:

@@ -20,7 +20,7 @@ from realtime.adapters.envelope import EnvelopeCodec
 from realtime.adapters.memory import MemoryAdapter
 from realtime.conf import Options
 from realtime.exceptions import Refused, UsageError
-from realtime.namespaces.authenticators import authenticate
+from realtime.namespaces.authenticators import authenticate, session_of
 from realtime.namespaces.client_session import ClientSession, SessionCounts
 from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
 from realtime.namespaces.database import DatabaseExecutor, DatabasePool, LaneExecutor
@@ -189,6 +189,8 @@ class Process:
         consumer.auth = auth
         socket.identify(identity)
         consumer.scope["user"] = identity.user
+        # A project's own middleware may have put one there.
+        consumer.scope.setdefault("session", session_of(consumer.scope))
         self.sockets[socket.socket_id] = socket
         if socket.reason is None:
             self.adapter.add(socket.namespace, socket, identity.user_id)
