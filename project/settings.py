@@ -120,7 +120,13 @@ if REDIS_URLS:
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            # Tickets and counted password tries live here: strangers must not crowd them out.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        },
+    }
 
 # The engine's options. Each is also REALTIME_<NAME> in the environment, which wins.
 REALTIME: dict[str, object] = {}

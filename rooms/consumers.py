@@ -47,6 +47,9 @@ from rooms.shapes import Shape, instant
 from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
 
+# What somebody is told who is no longer let into a room, beside the code and the message.
+_KICKED_FIELDS = ("reason", "until", "ref")
+
 backstages = Backstages()
 
 
@@ -270,7 +273,22 @@ class RoomNamespace(NamespaceConsumer):
 
     # Joining.
 
-    async def _join(self, asked: JoinRoom) -> Shape:
+    async def rejoin(self, room: str) -> bool:
+        """Put a recovered socket back into a room if it still may; else it hears ``kicked``.
+
+        Its client believes that it never left, and gets what it missed: it is neither told of
+        success nor given messages anew.
+        """
+        try:
+            await self._join(JoinRoom(room=room), is_return=True)
+        except Refused as refused:
+            about = {key: refused.data[key] for key in _KICKED_FIELDS if key in refused.data}
+            kicked = {"room": room, "code": refused.code, "message": refused.message, **about}
+            await self.emit("kicked", kicked)
+            return False
+        return True
+
+    async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> Shape:
         name = asked.room
         is_joined = name in self._attendee.seats
         most = self.options.max_rooms
@@ -286,9 +304,9 @@ class RoomNamespace(NamespaceConsumer):
             raise
         self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
         self._powers.remember(outcome.standing.powers)
-        if not is_joined:
+        if not is_joined and not is_return:
             await self.emit("success", _("Joined Room: %(room)s") % {"room": name})
-        self.release(name, after=outcome.snapshot.offset)
+        self.release(name, after=None if is_return else outcome.snapshot.offset)
         if not is_joined:
             await self._backstage.announcer.entered(
                 self.namespace,

@@ -37,6 +37,7 @@ from realtime.transports.base import Scope
 
 # What the sockets of one session share: the guest that they are, the ticket that they bound.
 SHARED = "realtime.session"
+SHARED_GUEST = "guest_id"
 
 
 async def authenticate(scope: Scope, auth: dict[str, Any]) -> Identity:
@@ -79,10 +80,10 @@ async def guest(scope: Scope, auth: dict[str, Any]) -> Identity | None:
     token = auth.get("guest", query.get("guest"))
     shared = scope[SHARED]
     guest_id = read_guest(token) if token is not None else None
-    guest_id = guest_id or shared.get("guest_id")
+    guest_id = guest_id or shared.get(SHARED_GUEST)
     if guest_id is None and token is None:
         guest_id = read_guest_cookie(cookies_of(scope).get(GUEST_COOKIE))
-    guest_id = shared.setdefault("guest_id", guest_id or new_guest_id())
+    guest_id = shared.setdefault(SHARED_GUEST, guest_id or new_guest_id())
     wish = auth.get("name", query.get("name"))
     name = generated_name(guest_id) if wish is None else await _checked_name(wish)
     return Identity(AnonymousUser(), name=name, guest_id=guest_id, guest_token=sign_guest(guest_id))
@@ -114,7 +115,7 @@ def _is_nobody(identity: Identity) -> bool:
 
 
 def _as_guest(scope: Scope, identity: Identity) -> Identity:
-    guest_id = scope[SHARED].setdefault("guest_id", new_guest_id())
+    guest_id = scope[SHARED].setdefault(SHARED_GUEST, new_guest_id())
     return Identity(
         AnonymousUser(),
         identity.expires_at,

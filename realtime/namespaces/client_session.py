@@ -35,6 +35,12 @@ class ClientSession:
         """Give the authenticators a place for what the session's sockets share."""
         self.scope[SHARED] = {"binding": secrets.token_urlsafe(_BINDING_BYTES)}
 
+    @property
+    def shared(self) -> dict[str, str]:
+        """What the authenticators know of the session, for all of its sockets."""
+        shared: dict[str, str] = self.scope[SHARED]
+        return shared
+
     def socket_scope(self, url_route: dict[str, Any]) -> Scope:
         """Return the scope of one socket."""
         return {**self.scope, "url_route": url_route}

@@ -78,6 +78,7 @@ class Process:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unstarted: list[type[NamespaceConsumer]] = []
         self._starter: asyncio.Task[None] | None = None
+        self._has_failed = False
         self._loop = asyncio.get_running_loop()
         self.recovery = RecoveryStore(options, self.id)
         operations = Operations(lambda: self.adapter, routing)
@@ -115,12 +116,13 @@ class Process:
             return
         self.state = ProcessState.DRAINING
         leaving = list(self.connections)
-        pause_s = seconds / len(leaving) if leaving else 0.0
+        began_at = self._loop.time()
         for index, connection in enumerate(leaving):
-            connection.go_away()
+            wait_s = began_at + seconds * index / len(leaving) - self._loop.time()
             # Sleeping for each of thousands would take longer than is allowed.
-            if pause_s * (index % _DRAIN_STEP + 1) >= _DRAIN_PAUSE_S:
-                await asyncio.sleep(pause_s * (index % _DRAIN_STEP + 1))
+            if wait_s >= _DRAIN_PAUSE_S:
+                await asyncio.sleep(wait_s)
+            connection.go_away()
         await self._finish_tasks()
 
     async def stop(self) -> None:
@@ -225,8 +227,14 @@ class Process:
         for consumer_class in _most_derived(self._unstarted):
             try:
                 await consumer_class.started(self.info)
-            except Exception:
-                logger.exception("started() failed", extra={"class": consumer_class.__name__})
+            except Exception as error:
+                # Tried again each second: one traceback says all that the next ones would.
+                logger.error(
+                    "started() failed, trying again",
+                    exc_info=None if self._has_failed else error,
+                    extra={"class": consumer_class.__name__},
+                )
+                self._has_failed = True
                 return
         self._unstarted = []
         if self.state is ProcessState.STARTING:
@@ -253,7 +261,6 @@ class Process:
 
 
 # Clients are sent away in groups, with a pause of at least so long between them.
-_DRAIN_STEP = 1_000
 _DRAIN_PAUSE_S = 0.01
 
 

@@ -87,6 +87,7 @@ class Ghost:
     data: dict[str, Any]
     sent: Sent
     user_id: str | None
+    guest_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

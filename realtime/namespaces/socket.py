@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from realtime.conf import Options
 from realtime.exceptions import AckTimeout, Refused, SessionClosed, UsageError
+from realtime.namespaces.authenticators import SHARED_GUEST
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.encoding import encode_arguments, encode_event
 from realtime.namespaces.events import NO_ACK
@@ -227,6 +228,9 @@ class Socket:
     def recover(self, found: Return | None) -> None:
         """Try to be the socket again whose connection broke; before ``start``."""
         self._return = found
+        if found is not None and found.ghost.guest_id is not None:
+            # Whoever knows the ghost's secret is its guest, also without a token or a cookie.
+            self.session.shared.setdefault(SHARED_GUEST, found.ghost.guest_id)
 
     def identify(self, identity: Identity) -> None:
         """Learn who it is. Only the same person is given back what a socket was."""
@@ -510,6 +514,7 @@ class Socket:
                 namespace=self.namespace,
                 person_id=consumer.identity.id,
                 user_id=consumer.identity.user_id,
+                guest_id=consumer.identity.guest_id,
                 rooms=self.left_rooms,
                 data=dict(consumer.data),
                 sent=self._sent,
