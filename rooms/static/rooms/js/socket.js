@@ -15,6 +15,7 @@ import { text } from "./texts.js";
 const ANSWER_MS = 10_000;
 const CONNECT_MS = 20_000;
 const FIRST_DELAY_MS = 1_000;
+const DELAY_GROWTH = 1.5;
 const LONGEST_DELAY_MS = 20_000;
 /** A connection that lasts this long is a good one: the next loss waits short again. */
 const STEADY_MS = 5_000;
@@ -120,13 +121,13 @@ export class Link extends EventTarget {
     });
   }
 
-  /** @param {number | null} delay_ms  null: twice the last one, up to a bound */
+  /** @param {number | null} delay_ms  null: longer than the last one, up to a bound */
   #wait(delay_ms) {
     window.clearTimeout(this.#timer);
     if (!navigator.onLine) return this.#goOffline();
-    const doubled = Math.min(FIRST_DELAY_MS * 2 ** this.#attempt, LONGEST_DELAY_MS);
+    const grown = Math.min(FIRST_DELAY_MS * DELAY_GROWTH ** this.#attempt, LONGEST_DELAY_MS);
     // Spread out, so that a restarted server does not meet everyone in the same instant.
-    const delay = delay_ms ?? doubled * (0.75 + Math.random() / 2);
+    const delay = delay_ms ?? grown * (0.75 + Math.random() / 2);
     this.#attempt += 1;
     this.#become({ phase: "waiting", attempt: this.#attempt, until: Date.now() + delay });
     this.#timer = window.setTimeout(() => this.tryNow(), delay);
