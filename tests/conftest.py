@@ -4,11 +4,11 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 
 from tests.helpers import services
+from tests.helpers.postgres import empty_database
 
 # An example's time is the machine's matter: what must be quick has a test that measures it.
 hypothesis_settings.register_profile("roomkey", deadline=None)
@@ -41,14 +41,8 @@ def redis_environment() -> dict[str, str]:
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """The DATABASE_URL of an empty PostgreSQL database that ends with the test."""
-    name = f"roomkey_{secrets.token_hex(6)}"
-    server = services.POSTGRES_URL.rpartition("/")[0]
-    with psycopg.connect(services.POSTGRES_URL, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-        try:
-            yield f"{server}/{name}"
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+    with empty_database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from uvicorn import Config, Server
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from realtime.conf import Options
 from realtime.servers.closing import CLOSE_TIMEOUT_S, fit_reason
@@ -82,6 +84,13 @@ class UvicornFrames:
             self._protocol.loop.call_soon(callback)
 
 
+class OriginBlindProtocol(ServerProtocol):
+    """A handshake whose Origin is the application's to judge: 400 is no answer to a doubled one."""
+
+    def process_origin(self, headers: Headers) -> None:
+        """Let every Origin pass."""
+
+
 class RealtimeWebSocket(WebSocketsSansIOProtocol):
     """One WebSocket under our Uvicorn server."""
 
@@ -95,6 +104,11 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.conn = OriginBlindProtocol(
+            extensions=self.conn.available_extensions,
+            max_size=config.ws_max_size,
+            logger=logging.getLogger("uvicorn.error"),
+        )
         self.frame_writer: UvicornFrames | None = None
         self._is_held = False
         self._fragments = bytearray()

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,12 @@ class LiveServer:
         command: Sequence[str] = RUNSERVER,
         project: Path = ROOT,
         name: str = "server",
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = clean_environment(
-            **{"DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}"} | environment
-        )
+        database = {"DATABASE_URL": f"sqlite:///{folder / 'live.sqlite3'}"}
+        self.environment = clean_environment(**database | dict(environment or {}))
         self._command = [part.format(port=self.port) for part in command]
         self._project = project
         self._log = folder / f"{name}.log"
@@ -89,10 +88,19 @@ class LiveServer:
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and return the exit code; 0 where nothing runs any more."""
+        self.signal(how)
+        return self.wait()
+
+    def signal(self, how: signal.Signals) -> None:
+        """Send a signal and go on, if anything runs."""
+        if self._process is not None:
+            self._process.send_signal(how)
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code; 0 where nothing runs any more."""
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.send_signal(how)
         try:
             return process.wait(STOP_S)
         except subprocess.TimeoutExpired:

@@ -109,6 +109,11 @@ def list_registry() -> dict[str, dict[str, str]]:
     }
 
 
+def read_room(namespace: str, name: str) -> dict[str, Any]:
+    room = Room.objects.get(namespace__path=namespace, name=name)
+    return {"is_open": room.is_open, "title": room.title}
+
+
 DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
@@ -121,6 +126,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "age": age_messages,
     "delete user": delete_user,
     "record": find_record,
+    "read room": read_room,
     "registry": list_registry,
 }
 

@@ -100,7 +100,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
     Only that it believes this machine to be a proxy, so that visitors have addresses of their own.
     """
-    server = LiveServer(tmp_path_factory.mktemp("live"), TRUSTED_PROXIES="127.0.0.1")
+    server = LiveServer(
+        tmp_path_factory.mktemp("live"), environment={"TRUSTED_PROXIES": "127.0.0.1"}
+    )
     server.manage("migrate", "--verbosity", "0")
     server.manage("seed_demo")
     server.start()

@@ -112,8 +112,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         folder,
         project=folder,
         # In place of `pip install` and `npm install`: this checkout and its packages.
-        PYTHONPATH=str(ROOT),
-        REALTIME_CLIENT_FILES=str(ROOT / "node_modules" / "socket.io-client" / "dist"),
+        environment={
+            "PYTHONPATH": str(ROOT),
+            "REALTIME_CLIENT_FILES": str(ROOT / "node_modules" / "socket.io-client" / "dist"),
+        },
     )
     server.manage("makemigrations", "people")
     server.manage("migrate", "--verbosity", "0")

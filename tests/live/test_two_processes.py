@@ -1,0 +1,188 @@
+"""Two processes on one PostgreSQL and one Redis (DESIGN sections 6, 7 and 11)."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from tests.helpers.live_clients import DEADLINE_S, Caller, Client, PlainClient, PythonClient
+from tests.helpers.live_server import Clerk, LiveServer
+from tests.helpers.postgres import empty_database
+from tests.helpers.services import REDIS_URL
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+
+LEASE_S = 4.0
+Joiner = Callable[..., Awaitable[Client]]
+
+
+class Pair:
+    """Two servers, A and B, that know of each other through the database and Redis alone."""
+
+    def __init__(self, servers: list[LiveServer], clerk: Clerk) -> None:
+        self.a, self.b = servers
+        self.clerk = clerk
+
+    def room(self, **fields: object) -> str:
+        name = f"room {secrets.token_hex(4)}"
+        self.clerk.do("room", namespace="/live", name=name, **fields)
+        return name
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    with empty_database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("pair")
+    shared = {
+        "DATABASE_URL": database,
+        "REDIS_URL": REDIS_URL,
+        "REDIS_PREFIX": f"live-{secrets.token_hex(6)}",
+        "SECRET_KEY": "a-key-of-the-tests",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "REALTIME_LEASE_S": str(LEASE_S),
+    }
+    servers = [
+        LiveServer(
+            folder,
+            name=f"server-{letter}",
+            command=["serve", "--server", kind, "--host", "127.0.0.1", "--port", "{port}"],
+            environment=shared,
+        )
+        for letter, kind in (("a", "daphne"), ("b", "uvicorn"))
+    ]
+    servers[0].manage("migrate", "--verbosity", "0")
+    for server in servers:
+        server.start()
+    clerk = Clerk(servers[0].environment)
+    clerk.do("namespace", path="/live", title="Live", welcome="Hi")
+    yield Pair(servers, clerk)
+    clerk.stop()
+    for server in servers:
+        server.stop()
+        assert server.trouble() == []
+
+
+@pytest.fixture
+async def join(pair: Pair) -> AsyncIterator[Joiner]:
+    """Come to a server and join a room there."""
+    del pair
+    clients: list[Client] = []
+
+    async def join(server: LiveServer, room: str, kind: type[Client] = PlainClient) -> Client:
+        assert issubclass(kind, PlainClient | PythonClient)
+        client = await kind.connect(Caller(server.url, "/live"))
+        clients.append(client)
+        await client.hear("welcome")
+        client.me = await client.hear_one("identity")
+        assert (await client.ask("joinRoom", room))["ok"]
+        await client.hear("success")
+        await client.hear("newUser")
+        return client
+
+    yield join
+    for client in clients:
+        await client.close()
+
+
+async def test_who_joins_on_one_is_heard_and_counted_on_the_other(pair: Pair, join: Joiner) -> None:
+    room = pair.room()
+    here = await join(pair.a, room)
+    there = await join(pair.b, room, PythonClient)
+    text, details = await here.hear("newUser")
+    assert text == f"New user has been connected to the {room} Room"
+    assert details == {"room": room, "user": there.me["user"], "members": 2, "sockets": 1}
+    for client in (here, there):
+        assert (await client.ask("members", room))["count"] == 2
+        listed = (await client.ask("rooms", {"search": room}))["rooms"]
+        assert listed[0]["members"] == 2
+    await there.ask("typing", room)
+    assert (await here.hear_one("typing"))["user"] == there.me["user"]
+    await there.ask("leaveRoom", room)
+    _text, details = await here.hear("userLeft")
+    assert (details["members"], details["sockets"]) == (1, 0)
+
+
+async def test_a_message_on_one_is_heard_on_the_other(pair: Pair, join: Joiner) -> None:
+    room = pair.room()
+    here, there = await join(pair.a, room), await join(pair.b, room)
+    await here.hear("newUser")
+    ack = await here.ask("message", {"room": room, "text": "Hi", "nonce": "n"})
+    heard = await there.hear_one("message")
+    assert (heard["id"], heard["offset"], heard["text"]) == (ack["id"], 1, "Hi")
+    # A resend through the other process is still the same message.
+    again = await PlainClient.connect(Caller(pair.b.url, "/live", {"guest": here.me["guest"]}))
+    await again.ask("joinRoom", room)
+    resent = await again.ask("message", {"room": room, "text": "Hi", "nonce": "n"})
+    await again.close()
+    assert resent == ack
+
+
+async def test_messages_of_both_have_one_order_without_gaps(pair: Pair, join: Joiner) -> None:
+    room = pair.room()
+    clients = [await join(server, room) for server in (pair.a, pair.b, pair.a, pair.b)]
+    count = 40
+
+    async def speak(client: Client, name: str) -> list[int]:
+        acks = [
+            await client.ask("message", {"room": room, "text": f"{name}{n}"}) for n in range(count)
+        ]
+        return [ack["offset"] for ack in acks]
+
+    offsets = await asyncio.gather(speak(clients[0], "a"), speak(clients[1], "b"))
+    everything = list(range(1, 2 * count + 1))
+    assert sorted(offsets[0] + offsets[1]) == everything
+    for client in clients:
+        heard: list[int] = []
+        while len(heard) < 2 * count:
+            news = await client.take_all()
+            heard += [args[0]["offset"] for event, args in news if event == "message"]
+        assert heard == everything
+
+
+async def test_a_capacity_holds_over_both(pair: Pair) -> None:
+    room = pair.room(capacity=3)
+    clients = [
+        await PlainClient.connect(Caller(server.url, "/live"))
+        for server in (pair.a, pair.b)
+        for _visitor in range(4)
+    ]
+    answers = await asyncio.gather(*(client.ask("joinRoom", room) for client in clients))
+    assert (
+        sorted(answer.get("code", "joined") for answer in answers)
+        == ["joined"] * 3 + ["room_full"] * 5
+    )
+    for client in clients:
+        await client.close()
+
+
+async def test_the_members_of_a_killed_process_are_gone_within_the_lease(
+    pair: Pair, join: Joiner
+) -> None:
+    room = pair.room()
+    here = await join(pair.a, room)
+    there = await join(pair.b, room)
+    await here.hear("newUser")
+    loop = asyncio.get_running_loop()
+    pair.b.kill()
+    killed_at = loop.time()
+    try:
+        _text, details = await here.hear("userLeft")
+        assert details == {"room": room, "user": there.me["user"], "members": 1, "sockets": 0}
+        assert (await here.ask("members", room))["count"] == 1
+        # The lease, a quarter of it until somebody sweeps, and what a busy machine takes.
+        assert loop.time() - killed_at < min(LEASE_S * 1.25 + 5, DEADLINE_S)
+        await here.hears_nothing()
+        assert (await here.ask("message", {"room": room, "text": "alone"}))["ok"]
+    finally:
+        pair.b.start()
+    await here.hear("message")
+    again = await join(pair.b, room)
+    await here.hear("newUser")
+    await again.ask("message", {"room": room, "text": "back"})
+    assert (await here.hear_one("message"))["text"] == "back"
