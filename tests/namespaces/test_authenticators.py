@@ -285,9 +285,7 @@ def test_nobody_who_reads_the_cache_can_use_a_ticket(
     alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored: dict[str, object] = {}
-    monkeypatch.setattr(
-        tickets.cache, "set", lambda key, value, _age_s: stored.update({key: value})
-    )
+    monkeypatch.setattr(cache, "set", lambda key, value, _age_s: stored.update({key: value}))
     ticket = issue_ticket(alice)
     assert len(stored) == 1
     assert ticket not in repr(stored)
