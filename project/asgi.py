@@ -1,5 +1,6 @@
 """The ASGI application: the engine's doors, the answers about health, then Django."""
 
+import asyncio
 import os
 from typing import cast
 
@@ -28,8 +29,20 @@ def state() -> ProcessState:
     return ProcessState.STARTING if process is None else process.state
 
 
+def layer_lost_s() -> float:
+    """Return for how many seconds other processes could not be reached; 0 while they can."""
+    process = find_process()
+    lost_at = process.adapter.lost_at if process is not None else None
+    return 0.0 if lost_at is None else asyncio.get_running_loop().time() - lost_at
+
+
 application = realtime_application(
     namespaces,
     # Django's stubs say dict where ASGI says any mapping.
-    http=HealthDoor(cast(AsgiApplication, django_application), start=start, state=state),
+    http=HealthDoor(
+        cast(AsgiApplication, django_application),
+        start=start,
+        state=state,
+        layer_lost_s=layer_lost_s,
+    ),
 )

@@ -1,8 +1,8 @@
 """The answers of `/healthz` and `/readyz`: is the process there, and may people be sent here.
 
 They stand before Django: a probe needs no allowed host, and no thread that a slow database may
-hold. No probe asks the database or the layer itself. Watches ask, one question at a time each, and
-a probe says when they were last seen, so that probes neither wait nor pile up.
+hold. No probe asks the database itself: a watch does, one question at a time, and a probe says
+when it was last seen, so that probes neither wait nor pile up.
 """
 
 import asyncio
@@ -13,9 +13,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from channels.layers import get_channel_layer
 from django.db import Error, connection
 
 from realtime.namespaces.process import ProcessState
@@ -24,31 +23,29 @@ from realtime.transports.base import AsgiApplication, Receive, Scope, Send
 DATABASE_EVERY_S = 1.0
 DATABASE_NOTICE_S = 3.0
 DATABASE_GRACE_S = 10.0
-LAYER_EVERY_S = 0.5
-LAYER_NOTICE_S = 1.5
 LAYER_GRACE_S = 15.0
 # How long the first probe waits for the watches that it starts.
 FIRST_PROBE_S = 1.0
 
-Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
 def readiness(
-    state: ProcessState, *, database_unseen_s: float | None, layer_unseen_s: float | None
+    state: ProcessState, *, database_unseen_s: float | None, layer_lost_s: float
 ) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of `/readyz`.
 
-    ``…_unseen_s`` are the seconds since that part last answered, None where it never has. The body
-    is ``{"status", "degraded": [part…]}``, and with 503 for a part ``"missing": [part…]``.
+    ``database_unseen_s`` are the seconds since the database last answered, None if it never has;
+    ``layer_lost_s`` those since the layer was lost, 0 while it is there. The body is
+    ``{"status", "degraded": [part…]}``, and with 503 for a part ``"missing": [part…]``.
     """
     if state is not ProcessState.READY:
         return 503, {"status": state.value, "degraded": []}
-    if database_unseen_s is None or layer_unseen_s is None:
+    if database_unseen_s is None:
         return 503, {"status": ProcessState.STARTING.value, "degraded": []}
     unseen = [
         ("database", database_unseen_s, DATABASE_NOTICE_S, DATABASE_GRACE_S),
-        ("layer", layer_unseen_s, LAYER_NOTICE_S, LAYER_GRACE_S),
+        ("layer", layer_lost_s, 0.0, LAYER_GRACE_S),
     ]
     degraded = [part for part, seconds, notice_s, _ in unseen if seconds > notice_s]
     # The last question before the outage may have been answered a whole interval before it.
@@ -108,45 +105,12 @@ class DatabaseWatch:
         connection.close()
 
 
-class LayerWatch:
-    """Sends itself a message over the channel layer twice a second, and hears it."""
-
-    def __init__(self) -> None:
-        self.sighting = Sighting()
-        self._layer: Any = get_channel_layer()
-
-    async def run(self) -> None:
-        """Watch until cancelled."""
-        channel = await self._until_it_works(self._layer.new_channel)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._send(channel), name="layer watch: send")
-            tasks.create_task(self._hear(channel), name="layer watch: hear")
-
-    async def _send(self, channel: str) -> None:
-        # No time-out: a layer that hangs holds this one message, and is not seen meanwhile.
-        while True:
-            await self._until_it_works(self._layer.send, channel, {"type": "health.probe"})
-            await asyncio.sleep(LAYER_EVERY_S)
-
-    async def _hear(self, channel: str) -> None:
-        while True:
-            await self._until_it_works(self._layer.receive, channel)
-            self.sighting.see()
-
-    async def _until_it_works(self, ask: Callable[..., Awaitable[Result]], *args: object) -> Result:
-        # Each layer has its own errors for "not there". They show by what is not seen, and the
-        # adapter, which needs the layer for its work, is the one that logs them.
-        while True:
-            with suppress(Exception):
-                return await ask(*args)
-            await asyncio.sleep(LAYER_EVERY_S)
-
-
 class HealthDoor:
     """Answer the two health paths, and hand everything else to the application.
 
-    The watches start with the first `/readyz`: where nobody asks, nothing is watched. So does
+    The watch starts with the first `/readyz`: where nobody asks, nothing is watched. So does
     what serves sockets, by ``start``, under a server's own command that has not started it.
+    Whether the layer is there is known to the adapter, which needs it for its work.
     """
 
     def __init__(
@@ -155,13 +119,14 @@ class HealthDoor:
         *,
         start: Callable[[], Awaitable[None]],
         state: Callable[[], ProcessState],
+        layer_lost_s: Callable[[], float],
     ) -> None:
         self._application = application
         self._start_serving = start
         self._state = state
+        self._layer_lost_s = layer_lost_s
         self._database = DatabaseWatch()
-        self._layer = LayerWatch()
-        self._layer_task: asyncio.Task[None] | None = None
+        self._is_started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -173,31 +138,26 @@ class HealthDoor:
             status, body = readiness(
                 self._state(),
                 database_unseen_s=self._database.sighting.unseen_s(),
-                layer_unseen_s=self._layer.sighting.unseen_s(),
+                layer_lost_s=self._layer_lost_s(),
             )
             await answer(send, status, body)
         else:
             await self._application(scope, receive, send)
 
-    async def close(self) -> None:
-        """End the watches; they do not start again."""
+    def close(self) -> None:
+        """End the watch; it does not start again."""
         self._database.stop()
-        if self._layer_task is not None:
-            self._layer_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._layer_task
 
     async def _start(self) -> None:
-        if self._layer_task is not None:
+        if self._is_started:
             return
-        self._layer_task = asyncio.create_task(self._layer.run(), name="layer watch")
+        self._is_started = True
         self._database.start()
-        sightings = (self._database.sighting, self._layer.sighting)
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_PROBE_S):
                 await self._start_serving()
-                # Seen from a thread, too: an asyncio.Event is not for that.
-                while any(each.at is None for each in sightings):  # noqa: ASYNC110
+                # Seen from a thread: an asyncio.Event is not for that.
+                while self._database.sighting.at is None:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
 
 

@@ -33,7 +33,7 @@ SUBSCRIBE_TIMEOUT_S = 2.0
 LAYER_TIMEOUT_S = 5.0
 RETRY_S = 1.0
 PROBE_INTERVAL_S = 0.5
-PROBE_TIMEOUT_S = 1.5
+PROBE_TIMEOUT_S = 1.0
 # Groups whose last socket left are kept a moment: people come and go.
 LINGER_S = 5.0
 MAX_UNSENT = 10_000

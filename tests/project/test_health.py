@@ -8,37 +8,34 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from channels.layers import InMemoryChannelLayer
 from django.db import OperationalError
 
 from project import health
-from project.health import DatabaseWatch, HealthDoor, LayerWatch, readiness
+from project.health import DatabaseWatch, HealthDoor, readiness
 from realtime.namespaces.process import ProcessState
 
 
 @pytest.mark.parametrize("state", ProcessState)
 def test_people_are_sent_here_only_while_it_serves(state: ProcessState) -> None:
-    status, body = readiness(state, database_unseen_s=0, layer_unseen_s=0)
+    status, body = readiness(state, database_unseen_s=0, layer_lost_s=0)
     assert status == (200 if state is ProcessState.READY else 503)
     assert body == {"status": state.value, "degraded": []}
 
 
-@pytest.mark.parametrize("unseen", [{"database_unseen_s": None}, {"layer_unseen_s": None}])
-def test_a_part_that_never_answered_is_still_starting(unseen: dict[str, None]) -> None:
-    seconds: dict[str, float | None] = {"database_unseen_s": 0, "layer_unseen_s": 0}
-    status, body = readiness(ProcessState.READY, **(seconds | unseen))
+def test_a_database_that_never_answered_is_still_starting() -> None:
+    status, body = readiness(ProcessState.READY, database_unseen_s=None, layer_lost_s=0)
     assert (status, body["status"]) == (503, "starting")
 
 
 @pytest.mark.parametrize(
     ("database_s", "layer_s", "status", "degraded", "missing"),
     [
-        (0.5, 0.5, 200, [], None),
-        (0.5, 2.0, 200, ["layer"], None),
+        (0.5, 0.0, 200, [], None),
+        (0.5, 0.1, 200, ["layer"], None),
         (0.5, 15.0, 200, ["layer"], None),
         (0.5, 15.1, 503, ["layer"], ["layer"]),
-        (10.0, 0.5, 200, ["database"], None),
-        (10.1, 0.5, 503, ["database"], ["database"]),
+        (10.0, 0.0, 200, ["database"], None),
+        (10.1, 0.0, 503, ["database"], ["database"]),
         (60.0, 60.0, 503, ["database", "layer"], ["database", "layer"]),
     ],
 )
@@ -49,58 +46,10 @@ def test_a_missing_part_degrades_first_and_refuses_later(
     degraded: list[str],
     missing: list[str] | None,
 ) -> None:
-    answer, body = readiness(
-        ProcessState.READY, database_unseen_s=database_s, layer_unseen_s=layer_s
-    )
+    answer, body = readiness(ProcessState.READY, database_unseen_s=database_s, layer_lost_s=layer_s)
     assert answer == status
     assert body["degraded"] == degraded
     assert body.get("missing") == missing
-
-
-class BrittleLayer(InMemoryChannelLayer):
-    """A layer that can be taken away."""
-
-    is_there = True
-
-    async def send(self, channel: str, message: Any) -> None:
-        if not self.is_there:
-            raise ConnectionError("gone")
-        await super().send(channel, message)
-
-
-@asynccontextmanager
-async def watching(layer: InMemoryChannelLayer) -> AsyncIterator[LayerWatch]:
-    watch = LayerWatch()
-    watch._layer = layer
-    task = asyncio.create_task(watch.run())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def until_seen_after(watch: LayerWatch, moment: float) -> None:
-    async with asyncio.timeout(5):
-        while (watch.sighting.at or 0) <= moment:  # noqa: ASYNC110 - a clock has no event
-            await asyncio.sleep(0.005)
-
-
-async def test_the_layer_is_seen_until_it_goes_and_again_when_it_is_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(health, "LAYER_EVERY_S", 0.01)
-    layer = BrittleLayer()
-    async with watching(layer) as watch:
-        await until_seen_after(watch, 0)
-        layer.is_there = False
-        await asyncio.sleep(0.1)  # what was on its way has arrived
-        gone = watch.sighting.at
-        assert gone is not None
-        await asyncio.sleep(0.1)
-        assert watch.sighting.at == gone
-        layer.is_there = True
-        await until_seen_after(watch, gone)
 
 
 class Wire:
@@ -129,11 +78,11 @@ async def door_in(state: ProcessState) -> AsyncIterator[HealthDoor]:
     async def start() -> None:
         pass
 
-    door = HealthDoor(django, start=start, state=lambda: state)
+    door = HealthDoor(django, start=start, state=lambda: state, layer_lost_s=lambda: 0.0)
     try:
         yield door
     finally:
-        await door.close()
+        door.close()
 
 
 @pytest.fixture
