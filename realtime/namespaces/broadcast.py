@@ -29,7 +29,7 @@ from realtime.adapters.envelope import EnvelopeCodec, LayerEvent
 from realtime.adapters.memory import MemoryAdapter
 from realtime.exceptions import ProtocolError, UsageError
 from realtime.namespaces import remote
-from realtime.namespaces.encoding import encode_event
+from realtime.namespaces.declared import encode_for
 from realtime.namespaces.identity import Identity
 from realtime.namespaces.operations import JOIN, LEAVE
 from realtime.namespaces.remote import Answers, RemoteSocket
@@ -125,7 +125,7 @@ class Selection:
             raise UsageError("a numbered event is for exactly one room")
         return Broadcast(
             namespace=self.namespace,
-            event=encode_event(event, args),
+            event=encode_for(self.namespace, event, args),
             rooms=self.rooms,
             users=self.users,
             excepted=self.excepted,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime.adapters.base import Adapter, Replies, Target
-from realtime.namespaces.encoding import encode_arguments, encode_event
+from realtime.namespaces.declared import encode_for
+from realtime.namespaces.encoding import encode_arguments
 from realtime.namespaces.operations import (
     CALL,
     DISCONNECT,
@@ -89,7 +90,7 @@ async def call(
     adapter: Adapter, target: Target, event: str, args: tuple[Any, ...], timeout_s: float
 ) -> Answers:
     """Send an event to every socket of a target and collect what the clients answer."""
-    encoded = encode_event(event, args)
+    encoded = encode_for(target.namespace, event, args)
     request = CallRequest(encoded.name, encoded.args.json, encoded.args.attachments, timeout_s)
     replies = await adapter.request(CALL, target, pack(request), timeout_s=timeout_s)
     answers = [unpack(content, CallAnswer) for content in replies.answers]

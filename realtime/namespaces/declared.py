@@ -1,0 +1,100 @@
+"""What clients of a namespace may hear: the ``emits`` of its class, and their check under DEBUG.
+
+A class that declares nothing is not checked. With DEBUG off an event costs one look at a setting.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
+
+from django.conf import settings
+
+from realtime.exceptions import UsageError
+from realtime.namespaces.encoding import encode_event
+from realtime.namespaces.payloads import Mismatch, check_kind, convert
+from realtime.namespaces.running import find_process, serving_process
+from realtime.protocol.encoded_event import EncodedEvent
+from realtime.protocol.socket_packets import RESERVED_EVENTS
+
+if TYPE_CHECKING:
+    from realtime.namespaces.consumer import NamespaceConsumer
+
+
+class Refusal(TypedDict):
+    """The answer to a denied or faulty event: a stable code, a message for people, and details."""
+
+    ok: Literal[False]
+    code: str
+    message: str
+    room: NotRequired[str]
+    field: NotRequired[str]
+    retry_after: NotRequired[float]
+    until: NotRequired[str]
+    attempts_left: NotRequired[int]
+    reason: NotRequired[str]
+    ref: NotRequired[str]
+
+
+# What the engine itself sends: the refusal of an event that asked for no ack.
+ENGINE_EMITS: Mapping[str, tuple[Any, ...]] = {"err": (str, Refusal)}
+
+
+def collect_emits(consumer_class: type) -> Mapping[str, tuple[Any, ...]] | None:
+    """Return the types of the arguments of each event that clients may hear, or None if undeclared.
+
+    ``emits`` maps an event to the type of its argument, a tuple of types for several, or None for
+    none; declarations of bases are inherited, a subclass's win. Raises ``UsageError`` on one that
+    cannot be.
+    """
+    declared: dict[str, tuple[Any, ...]] = {}
+    for base in reversed(consumer_class.__mro__):
+        for event, kinds in vars(base).get("emits", {}).items():
+            if event in RESERVED_EVENTS:
+                raise UsageError(f"{base.__qualname__}.emits: {event!r} is a reserved event name")
+            declared[event] = _types(kinds)
+            for kind in declared[event]:
+                check_kind(kind, f"{base.__qualname__}.emits: {event!r}")
+    return {**ENGINE_EMITS, **declared} if declared else None
+
+
+def check_emitted(consumer_class: "type[NamespaceConsumer]", event: EncodedEvent) -> None:
+    """Raise ``UsageError`` if clients of this class are not to hear the event, or not so."""
+    declared = consumer_class.heard
+    if declared is None:
+        return
+    whose = f"{consumer_class.__qualname__}.emits"
+    if event.name not in declared:
+        raise UsageError(f"{event.name!r} is not declared: add it to {whose}")
+    kinds = declared[event.name]
+    # Judged as it leaves: what an argument is in Python is nothing to a client.
+    values = event.args.values()
+    if len(values) != len(kinds):
+        raise UsageError(
+            f"{event.name!r} has {len(values)} argument(s), {whose} declares {len(kinds)}"
+        )
+    for position, (value, kind) in enumerate(zip(values, kinds, strict=True)):
+        try:
+            convert(value, kind, position)
+        except Mismatch as mismatch:
+            raise UsageError(
+                f"{event.name!r} is not what {whose} declares: {mismatch}"
+            ) from mismatch
+
+
+def encode_for(namespace: str, event: str, args: tuple[Any, ...]) -> EncodedEvent:
+    """Encode an event for clients of a namespace; under DEBUG check it where its class is known.
+
+    Raises ``UsageError`` on a reserved name, on what JSON cannot say, and on what is not declared.
+    """
+    encoded = encode_event(event, args)
+    if settings.DEBUG:
+        process = find_process() or serving_process()
+        route = process.routing.match(namespace) if process is not None else None
+        if route is not None:
+            check_emitted(route.consumer_class, encoded)
+    return encoded
+
+
+def _types(kinds: Any) -> tuple[Any, ...]:
+    if kinds is None:
+        return ()
+    return kinds if isinstance(kinds, tuple) else (kinds,)
