@@ -6,7 +6,7 @@
 
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from django.utils import timezone
@@ -17,11 +17,12 @@ from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
 from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
 from realtime.namespaces.database import in_database
+from realtime.namespaces.declared import Refusal
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
-from rooms import requests
+from rooms import answers, requests
 from rooms.arriving import Arrival
 from rooms.backstage import Attendee, Backstage, Backstages, Seated
 from rooms.denials import Code
@@ -60,6 +61,7 @@ class RoomNamespace(NamespaceConsumer):
     ``defaults``.
     """
 
+    emits = answers.EMITS
     defaults: ClassVar[NamespaceDefaults | None] = None
 
     _attendee: Attendee
@@ -156,8 +158,8 @@ class RoomNamespace(NamespaceConsumer):
 
     # Events.
 
-    @event("joinRoom")
-    async def join_room(self, request: str | JoinRoom) -> Shape:
+    @event("joinRoom", codes=answers.JOIN_CODES)
+    async def join_room(self, request: str | JoinRoom) -> answers.Joined | Refusal:
         """Join a room, or hear why not."""
         asked = JoinRoom(room=request) if isinstance(request, str) else request
         asked = msgspec.structs.replace(
@@ -175,10 +177,10 @@ class RoomNamespace(NamespaceConsumer):
             # be heard as one or the other.
             answer = refused.answer()
             await self.emit("err", answer["message"], answer)
-            return answer
+            return cast("Refusal", answer)
 
-    @event("leaveRoom")
-    async def leave_room(self, request: str | InRoom) -> Shape:
+    @event("leaveRoom", codes=answers.INSIDE_CODES)
+    async def leave_room(self, request: str | InRoom) -> answers.LeftRoom:
         """Leave a room."""
         seat = self._seat(requests.room_named(request))
         await self._backstage.leave(self._attendee, seat)
@@ -186,8 +188,8 @@ class RoomNamespace(NamespaceConsumer):
         await self.on_leave(seat.room)
         return {"ok": True, "room": seat.room}
 
-    @event("message")
-    async def message(self, request: SendMessage) -> Shape:
+    @event("message", codes=answers.SEND_CODES)
+    async def message(self, request: SendMessage) -> answers.Sent:
         """Say something in a room; the ack means that it is committed."""
         draft = Draft(
             room=requests.clean_name(request.room),
@@ -213,8 +215,8 @@ class RoomNamespace(NamespaceConsumer):
             seat.standing = sent.standing
         return {"ok": True, "id": sent.message_id, "offset": sent.offset, "at": instant(sent.at)}
 
-    @event("typing")
-    async def typing(self, request: str | InRoom) -> Shape:
+    @event("typing", codes=answers.INSIDE_CODES)
+    async def typing(self, request: str | InRoom) -> answers.Done:
         """Let the others see that this person is typing."""
         seat = self._seat(requests.room_named(request))
         await self.to(seat.room).volatile.emit(
@@ -222,8 +224,8 @@ class RoomNamespace(NamespaceConsumer):
         )
         return {"ok": True}
 
-    @event("history")
-    async def history(self, request: str | ReadHistory) -> Shape:
+    @event("history", codes=answers.INSIDE_CODES)
+    async def history(self, request: str | ReadHistory) -> answers.History:
         """Read a page of a room's messages."""
         asked = ReadHistory(room=request) if isinstance(request, str) else request
         name = requests.clean_name(asked.room)
@@ -242,10 +244,11 @@ class RoomNamespace(NamespaceConsumer):
             after_offset=after,
             limit=limit,
         )
-        return {"ok": True, "epoch": epoch, "messages": page.messages, "more": page.has_more}
+        messages = cast("list[answers.Message]", page.messages)
+        return {"ok": True, "epoch": epoch, "messages": messages, "more": page.has_more}
 
-    @event("rooms")
-    async def list_rooms(self, request: ListRooms | None = None) -> Shape:
+    @event("rooms", codes=())
+    async def list_rooms(self, request: ListRooms | None = None) -> answers.RoomList:
         """List the rooms that this person may know of."""
         asked = request or ListRooms()
         page = await in_database(
@@ -260,16 +263,18 @@ class RoomNamespace(NamespaceConsumer):
             powers=self._powers.fresh(self.options.recheck_s),
         )
         self._powers.remember(page.powers)
-        return {"ok": True, "rooms": page.rooms, "more": page.has_more}
+        rooms = cast("list[answers.ListedRoom]", page.rooms)
+        return {"ok": True, "rooms": rooms, "more": page.has_more}
 
-    @event("members")
-    async def members(self, request: str | InRoom) -> Shape:
+    @event("members", codes=answers.INSIDE_CODES)
+    async def members(self, request: str | InRoom) -> answers.MemberList:
         """List who is in a room."""
         name = requests.room_named(request)
         members, count = await in_database(
             read_members, self.namespace, name, self._person, seated_in=self._room_id(name)
         )
-        return {"ok": True, "members": members, "count": count}
+        shown = cast("list[answers.Member]", members)
+        return {"ok": True, "members": shown, "count": count}
 
     # Joining.
 
@@ -288,7 +293,7 @@ class RoomNamespace(NamespaceConsumer):
             return False
         return True
 
-    async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> Shape:
+    async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> answers.Joined:
         name = asked.room
         is_joined = name in self._attendee.seats
         most = self.options.max_rooms
@@ -436,22 +441,22 @@ class Main(RoomNamespace):
 
     defaults = NamespaceDefaults(title="Main", welcome="Welcome!")
 
-    @event("echo")
+    @event("echo", codes=())
     async def echo(self, *args: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever was sent
         """Answer with what was sent."""
         return args
 
 
-def _join_answer(room: str, joined: Joined) -> Shape:
+def _join_answer(room: str, joined: Joined) -> answers.Joined:
     snapshot = joined.snapshot
     return {
         "ok": True,
         "room": room,
         "members": joined.members,
-        "role": joined.standing.role,
+        "role": cast("answers.RoleName | None", joined.standing.role),
         "epoch": snapshot.epoch,
         "offset": snapshot.offset,
-        "messages": snapshot.page.messages,
+        "messages": cast("list[answers.Message]", snapshot.page.messages),
         "more": snapshot.page.has_more,
         "recovered": snapshot.is_recovered,
     }

@@ -14,7 +14,7 @@ from realtime.conf import Limits, Options
 from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.authenticators import query_of
 from realtime.namespaces.broadcast import SocketOperator
-from realtime.namespaces.declared import check_emitted, collect_emits
+from realtime.namespaces.declared import NOTHING_DECLARED, Declared, check_emitted, collect_emits
 from realtime.namespaces.encoding import encode_event
 from realtime.namespaces.events import CATCH_ALL, EventHandler, collect_handlers
 from realtime.namespaces.identity import Identity
@@ -45,7 +45,7 @@ class NamespaceConsumer(AsyncConsumer):
     emits: ClassVar[Mapping[str, Any]] = {}
     limits: ClassVar[Limits | None] = None
     handlers: ClassVar[Mapping[str, EventHandler]] = {}
-    heard: ClassVar[Mapping[str, tuple[Any, ...]] | None] = None
+    declared: ClassVar[Declared] = NOTHING_DECLARED
 
     scope: Scope  # type: ignore[assignment]  # Channels lists the servers' keys; we add ours
     identity: Identity
@@ -56,7 +56,7 @@ class NamespaceConsumer(AsyncConsumer):
         """Make the registries of events; a wrong declaration fails at import."""
         super().__init_subclass__(**kwargs)
         cls.handlers = collect_handlers(cls)
-        cls.heard = collect_emits(cls)
+        cls.declared = collect_emits(cls)
 
     def __init__(self, **initkwargs: Any) -> None:
         for name, value in initkwargs.items():

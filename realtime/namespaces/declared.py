@@ -1,9 +1,10 @@
 """What clients of a namespace may hear: the ``emits`` of its class, and their check under DEBUG.
 
-A class that declares nothing is not checked. With DEBUG off an event costs one look at a setting.
+With DEBUG off an event costs one look at a setting.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from django.conf import settings
@@ -38,12 +39,26 @@ class Refusal(TypedDict):
 ENGINE_EMITS: Mapping[str, tuple[Any, ...]] = {"err": (str, Refusal)}
 
 
-def collect_emits(consumer_class: type) -> Mapping[str, tuple[Any, ...]] | None:
-    """Return the types of the arguments of each event that clients may hear, or None if undeclared.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The types of the arguments of each event that clients of a class may hear.
+
+    ``is_whole`` says that they hear nothing else: the class itself declares ``emits``. One that
+    only inherits a declaration is held to its types, and may say more.
+    """
+
+    types: Mapping[str, tuple[Any, ...]]
+    is_whole: bool
+
+
+NOTHING_DECLARED = Declared({}, is_whole=False)
+
+
+def collect_emits(consumer_class: type) -> Declared:
+    """Return what a class declares, its bases' declarations included; a subclass's win.
 
     ``emits`` maps an event to the type of its argument, a tuple of types for several, or None for
-    none; declarations of bases are inherited, a subclass's win. Raises ``UsageError`` on one that
-    cannot be.
+    none. Raises ``UsageError`` on one that cannot be.
     """
     declared: dict[str, tuple[Any, ...]] = {}
     for base in reversed(consumer_class.__mro__):
@@ -53,18 +68,21 @@ def collect_emits(consumer_class: type) -> Mapping[str, tuple[Any, ...]] | None:
             declared[event] = _types(kinds)
             for kind in declared[event]:
                 check_kind(kind, f"{base.__qualname__}.emits: {event!r}")
-    return {**ENGINE_EMITS, **declared} if declared else None
+    if not declared:
+        return NOTHING_DECLARED
+    is_whole = bool(vars(consumer_class).get("emits"))
+    return Declared({**ENGINE_EMITS, **declared}, is_whole)
 
 
 def check_emitted(consumer_class: "type[NamespaceConsumer]", event: EncodedEvent) -> None:
     """Raise ``UsageError`` if clients of this class are not to hear the event, or not so."""
-    declared = consumer_class.heard
-    if declared is None:
-        return
+    declared = consumer_class.declared
     whose = f"{consumer_class.__qualname__}.emits"
-    if event.name not in declared:
-        raise UsageError(f"{event.name!r} is not declared: add it to {whose}")
-    kinds = declared[event.name]
+    kinds = declared.types.get(event.name)
+    if kinds is None:
+        if declared.is_whole:
+            raise UsageError(f"{event.name!r} is not declared: add it to {whose}")
+        return
     # Judged as it leaves: what an argument is in Python is nothing to a client.
     values = event.args.values()
     if len(values) != len(kinds):
