@@ -94,7 +94,10 @@ class PollingDoor:
             # Over to WebSocket already, or an upgrade that a proxy made a plain request of.
             await respond_error(send, EngineError.BAD_REQUEST, cors)
         elif scope["method"] == "GET":
+            # Also of a session that is over: its last packets may wait here.
             await self._poll(session, session.polling, receive, send, cors)
+        elif session.reason is not None:
+            await respond_error(send, EngineError.UNKNOWN_SID, cors)
         elif scope["method"] == "POST":
             await self._post(session, scope, receive, send, cors)
         else:
@@ -197,9 +200,10 @@ async def _poll_or_leave(transport: PollingTransport, receive: Receive) -> str:
     polling = asyncio.create_task(transport.poll(), name="poll")
     try:
         await asyncio.wait({leaving, polling}, return_when=asyncio.FIRST_COMPLETED)
-        if polling.done():
-            return polling.result()
-        raise SessionClosed("transport error")
+        # A client that left just as packets came does not get them.
+        if leaving.done():
+            raise SessionClosed("transport error")
+        return polling.result()
     finally:
         leaving.cancel()
         polling.cancel()

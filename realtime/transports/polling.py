@@ -27,6 +27,8 @@ NOOP = WireMessage(encode_packet(EnginePacket(EngineType.NOOP)))
 # What a GET is told that waits when the session ends. One whose client is to come back is refused
 # instead: stock Python clients take a close packet as final.
 _LAST_PACKETS = {Ending.FINAL: CLOSE, Ending.BREACH: CLOSE, Ending.BY_CLIENT: NOOP}
+# When what was sent before still leaves: nobody else fetches it.
+_KEEPS_WAITING = {Ending.FINAL, Ending.MAY_RETURN}
 
 
 class PollRefused(Exception):  # noqa: N818 - an answer, not an error
@@ -35,9 +37,6 @@ class PollRefused(Exception):  # noqa: N818 - an answer, not an error
     def __init__(self, *, is_overlap: bool) -> None:
         super().__init__()
         self.is_overlap = is_overlap
-
-    text: str
-    volatile: bool
 
 
 class PollingTransport:
@@ -131,12 +130,9 @@ class PollingTransport:
 
     def finish(self, ending: Ending, *, keep: bool = True) -> None:
         """Take nothing more. A waiting GET is answered; what it is told depends on the ending."""
-        if not keep:
-            self._waiting.clear()
-            self._waiting_bytes = 0
         if self._ending is not None:
             return
-        if ending is not Ending.FINAL:
+        if not keep or ending not in _KEEPS_WAITING:
             self._waiting.clear()
             self._waiting_bytes = 0
         last = _LAST_PACKETS.get(ending)
