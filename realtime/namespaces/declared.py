@@ -38,13 +38,15 @@ class Refusal(TypedDict):
 # What the engine itself sends: the refusal of an event that asked for no ack.
 ENGINE_EMITS: Mapping[str, tuple[Any, ...]] = {"err": (str, Refusal)}
 
+# Stands in ``emits`` for every event that has no other entry, as it does in ``@event``.
+ANY_OTHER = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
     """The types of the arguments of each event that clients of a class may hear.
 
-    ``is_whole`` says that they hear nothing else: the class itself declares ``emits``. One that
-    only inherits a declaration is held to its types, and may say more.
+    ``is_whole`` says that they hear nothing else.
     """
 
     types: Mapping[str, tuple[Any, ...]]
@@ -58,11 +60,20 @@ def collect_emits(consumer_class: type) -> Declared:
     """Return what a class declares, its bases' declarations included; a subclass's win.
 
     ``emits`` maps an event to the type of its argument, a tuple of types for several, or None for
-    none. Raises ``UsageError`` on one that cannot be.
+    none. ``"*": Any`` leaves other events open; a subclass with ``emits`` of its own says so
+    again, or they are not. Raises ``UsageError`` on a declaration that cannot be.
     """
     declared: dict[str, tuple[Any, ...]] = {}
+    is_whole = False
     for base in reversed(consumer_class.__mro__):
-        for event, kinds in vars(base).get("emits", {}).items():
+        emits = vars(base).get("emits", {})
+        if emits:
+            is_whole = ANY_OTHER not in emits
+        for event, kinds in emits.items():
+            if event == ANY_OTHER:
+                if kinds is not Any:
+                    raise UsageError(f'{base.__qualname__}.emits: write "*": Any')
+                continue
             if event in RESERVED_EVENTS:
                 raise UsageError(f"{base.__qualname__}.emits: {event!r} is a reserved event name")
             declared[event] = _types(kinds)
@@ -70,7 +81,6 @@ def collect_emits(consumer_class: type) -> Declared:
                 check_kind(kind, f"{base.__qualname__}.emits: {event!r}")
     if not declared:
         return NOTHING_DECLARED
-    is_whole = bool(vars(consumer_class).get("emits"))
     return Declared({**ENGINE_EMITS, **declared}, is_whole)
 
 
