@@ -203,6 +203,6 @@ EMITS: Mapping[str, Any] = {
     "message": Message,
     "typing": Typing,
     "kicked": Kicked,
-    # A site sends its rooms what it likes, from views and tasks.
+    # A site sends its rooms what it likes, and in its own form, from views and tasks.
     "*": Any,
 }

@@ -35,9 +35,8 @@ class Refusal(TypedDict):
     ref: NotRequired[str]
 
 
-# What the engine itself sends: the refusal of an event that asked for no ack.
-ENGINE_EMITS: Mapping[str, tuple[Any, ...]] = {"err": (str, Refusal)}
-
+# What clients of any namespace may hear: the refusal of an event that asked for no ack, a greeting.
+STANDARD_EMITS: Mapping[str, tuple[Any, ...]] = {"err": (str, Refusal), "welcome": (str,)}
 # Stands in ``emits`` for every event that has no other entry, as it does in ``@event``.
 ANY_OTHER = "*"
 
@@ -46,53 +45,49 @@ ANY_OTHER = "*"
 class Declared:
     """The types of the arguments of each event that clients of a class may hear.
 
-    ``is_whole`` says that they hear nothing else.
+    ``is_whole`` says that they hear nothing else, so that what is emitted is checked.
     """
 
     types: Mapping[str, tuple[Any, ...]]
     is_whole: bool
 
 
-NOTHING_DECLARED = Declared({}, is_whole=False)
+NOTHING_DECLARED = Declared(STANDARD_EMITS, is_whole=False)
 
 
 def collect_emits(consumer_class: type) -> Declared:
     """Return what a class declares, its bases' declarations included; a subclass's win.
 
     ``emits`` maps an event to the type of its argument, a tuple of types for several, or None for
-    none. ``"*": Any`` leaves other events open; a subclass with ``emits`` of its own says so
-    again, or they are not. Raises ``UsageError`` on a declaration that cannot be.
+    none. A class with ``"*": Any`` describes what it emits and leaves the rest open, unchecked; a
+    subclass with ``emits`` of its own does so only if it says so again. Raises ``UsageError`` on a
+    declaration that cannot be.
     """
-    declared: dict[str, tuple[Any, ...]] = {}
+    types = dict(STANDARD_EMITS)
     is_whole = False
     for base in reversed(consumer_class.__mro__):
-        emits = vars(base).get("emits", {})
-        if emits:
-            is_whole = ANY_OTHER not in emits
+        emits = vars(base).get("emits")
+        if not emits:
+            continue
+        where = f"{base.__qualname__}.emits"
+        is_whole = ANY_OTHER not in emits
+        if emits.get(ANY_OTHER, Any) is not Any:
+            raise UsageError(f'{where}: "*" stands for any event whatever: write "*": Any')
         for event, kinds in emits.items():
-            if event == ANY_OTHER:
-                if kinds is not Any:
-                    raise UsageError(f'{base.__qualname__}.emits: write "*": Any')
-                continue
-            if event in RESERVED_EVENTS:
-                raise UsageError(f"{base.__qualname__}.emits: {event!r} is a reserved event name")
-            declared[event] = _types(kinds)
-            for kind in declared[event]:
-                check_kind(kind, f"{base.__qualname__}.emits: {event!r}")
-    if not declared:
-        return NOTHING_DECLARED
-    return Declared({**ENGINE_EMITS, **declared}, is_whole)
+            if event != ANY_OTHER:
+                types[event] = _checked_types(event, kinds, where)
+    return Declared(types, is_whole)
 
 
 def check_emitted(consumer_class: "type[NamespaceConsumer]", event: EncodedEvent) -> None:
     """Raise ``UsageError`` if clients of this class are not to hear the event, or not so."""
     declared = consumer_class.declared
+    if not declared.is_whole:
+        return
     whose = f"{consumer_class.__qualname__}.emits"
     kinds = declared.types.get(event.name)
     if kinds is None:
-        if declared.is_whole:
-            raise UsageError(f"{event.name!r} is not declared: add it to {whose}")
-        return
+        raise UsageError(f"{event.name!r} is not declared: add it to {whose}")
     # Judged as it leaves: what an argument is in Python is nothing to a client.
     values = event.args.values()
     if len(values) != len(kinds):
@@ -122,7 +117,12 @@ def encode_for(namespace: str, event: str, args: tuple[Any, ...]) -> EncodedEven
     return encoded
 
 
-def _types(kinds: Any) -> tuple[Any, ...]:
+def _checked_types(event: str, kinds: Any, where: str) -> tuple[Any, ...]:
+    if event in RESERVED_EVENTS:
+        raise UsageError(f"{where}: {event!r} is a reserved event name")
     if kinds is None:
         return ()
-    return kinds if isinstance(kinds, tuple) else (kinds,)
+    types = kinds if isinstance(kinds, tuple) else (kinds,)
+    for kind in types:
+        check_kind(kind, f"{where}: {event!r}")
+    return types
