@@ -118,15 +118,23 @@ def test_the_demo_is_made_once_and_left_alone(folder: Path) -> None:
     assert "/" in first
 
 
-def test_the_demo_needs_a_password_where_debug_is_off(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def production(folder: Path) -> dict[str, str]:
+    """The environment of a site without DEBUG, whose demo was made with a password."""
     database = f"sqlite:///{folder / 'production.sqlite3'}"
-    server = LiveServer(folder, environment=KEYS | {"DATABASE_URL": database})
+    environment = KEYS | {"DATABASE_URL": database}
+    server = LiveServer(folder, environment=environment)
     server.manage("migrate", "--verbosity", "0")
-    done = server.try_to_manage("seed_demo")
+    server.manage("seed_demo", "--password", "correct horse")
+    return environment
+
+
+def test_the_demo_needs_a_password_where_debug_is_off(
+    folder: Path, production: dict[str, str]
+) -> None:
+    done = start(folder, "seed_demo", **production)
     assert done.returncode != 0
     assert "--password" in done.stderr
-    server.manage("seed_demo", "--password", "correct horse")
-    assert server.try_to_manage("seed_demo").returncode != 0
 
 
 async def status_of(server: LiveServer, origins: list[str]) -> int:
@@ -139,16 +147,15 @@ async def status_of(server: LiveServer, origins: list[str]) -> int:
 
 
 @pytest.mark.parametrize("name", ["daphne", "uvicorn", "granian"])
-async def test_serve_answers_the_same_on_each_server(folder: Path, name: str) -> None:
-    database = f"sqlite:///{folder / f'{name}.sqlite3'}"
+async def test_serve_answers_the_same_on_each_server(
+    folder: Path, production: dict[str, str], name: str
+) -> None:
     server = LiveServer(
         folder,
         name=name,
         command=["serve", "--server", name, "--host", "127.0.0.1", "--port", "{port}"],
-        environment=KEYS | {"DATABASE_URL": database, "REALTIME_DRAIN_S": "1"},
+        environment=production | {"REALTIME_DRAIN_S": "1"},
     )
-    server.manage("migrate", "--verbosity", "0")
-    server.manage("seed_demo", "--password", "correct horse")
     server.start()
     try:
         visitor = Browser(server.url)
