@@ -255,7 +255,7 @@ PARSE_ERRORS: list[tuple[str, list[str | bytes]]] = [
     ("no count, only dash", ['45-["echo"]']),
     ("count no integer", ['451.0-["echo"]']),
     ("count negative", ['45-1-["echo"]']),
-    ("count in another script", ['45١-["echo"]']),
+    ("count in another script", ['45\u0661-["echo"]']),
     ("too many attachments", ['4511-["echo"]']),
     ("far too many", ['45999999999999-["echo"]']),
     ("nested too deep", ['42["echo",' + "[" * 40 + "]" * 40 + "]"]),
