@@ -1,22 +1,20 @@
-"""One socket of one namespace in a test's hands: what it says, what it hears, and until when."""
+"""One socket of one namespace in a test's hands: what it says and what it hears."""
 
 import asyncio
 import inspect
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 from realtime.exceptions import Refused
 from realtime.namespaces.encoding import encode_arguments, encode_event
-from realtime.testing.heard import Argument, Heard, WaitFailed, shortened, value_of
+from realtime.testing.engine_clients import PollingEngine
+from realtime.testing.heard import Argument, Heard, WaitFailed, value_of
 from realtime.testing.links import Link
+from realtime.testing.mailbox import Mailbox
 from realtime.testing.running import Running
 
-Found = TypeVar("Found")
-
-_TRANSCRIPT = 20
 _PROBE_NAME = 0
 
 
@@ -30,22 +28,19 @@ class Client:
     def __init__(self, running: Running, link: Link, namespace: str, deadline_s: float) -> None:
         self.namespace = namespace
         self.deadline_s = deadline_s
-        self.greeting: dict[str, Any] = {}
-        self.close_code: int | None = None
         self._running = running
         self._link = link
-        self._refused: Refused | None = None
-        self._reason: str | None = None
-        self._heard: deque[Heard] = deque()
-        self._transcript: deque[str] = deque(maxlen=_TRANSCRIPT)
+        self._mail = Mailbox(namespace, deadline_s, self._answers_call)
         self._ids = count()
-        self._answers: dict[int, tuple[Any, ...]] = {}
         self._on_call: dict[str, Callable[..., Any]] = {}
         self._answering: set[asyncio.Task[None]] = set()
-        self._fault: Exception | None = None
-        self._changed = asyncio.Event()
 
     # What it is.
+
+    @property
+    def greeting(self) -> dict[str, Any]:
+        """What the server said when it let the socket in: ``sid``, and what its door adds."""
+        return self._mail.greeting
 
     @property
     def socket_id(self) -> str:
@@ -62,12 +57,16 @@ class Client:
         """What carries the connection now: ``websocket`` or ``polling``."""
         return self._link.transport
 
+    @property
+    def close_code(self) -> int | None:
+        """The WebSocket's close code, once the server has sent one."""
+        return self._mail.close_code
+
     # Saying.
 
     async def emit(self, event: str, *args: Argument) -> None:
         """Send an event that wants no answer; a refusal comes as the event ``err``."""
-        encoded = encode_event(event, args)
-        await self._link.send_event(self.namespace, encoded, None)
+        await self._link.send_event(self.namespace, encode_event(event, args), None)
 
     async def call(self, event: str, *args: Argument) -> Argument:
         """Send an event and return its ack: one value, a tuple of several, None for none.
@@ -76,7 +75,7 @@ class Client:
         """
         ack_id = next(self._ids)
         await self._link.send_event(self.namespace, encode_event(event, args), ack_id)
-        answer = await self._answer_to(ack_id, f"the ack of {event!r}")
+        answer = await self._mail.answer_to(ack_id, f"the ack of {event!r}")
         refused = _refusal(answer)
         if refused is not None:
             raise refused
@@ -102,26 +101,22 @@ class Client:
         """Take the next event of this name; return its argument, a tuple of several, or None."""
 
         def find() -> Heard | None:
-            return next((heard for heard in self._heard if heard.event == event), None)
+            return next((heard for heard in self._mail.events if heard.event == event), None)
 
-        heard = await self._until(find, f"the event {event!r}")
-        self._heard.remove(heard)
+        heard = await self._mail.until(find, f"the event {event!r}")
+        self._mail.events.remove(heard)
         return heard.value
 
     async def next(self) -> Heard:
         """Take the event that comes next, whichever it is."""
-
-        def find() -> Heard | None:
-            return self._heard[0] if self._heard else None
-
-        await self._until(find, "an event")
-        return self._heard.popleft()
+        await self._mail.until(lambda: self._mail.events or None, "an event")
+        return self._mail.events.popleft()
 
     async def heard(self) -> list[Heard]:
         """Take all that was sent to this socket until now, by handlers that still run too."""
         await self.settle()
-        everything = list(self._heard)
-        self._heard.clear()
+        everything = list(self._mail.events)
+        self._mail.events.clear()
         return everything
 
     async def expect_nothing(self, *events: str) -> None:
@@ -131,7 +126,7 @@ class Client:
         sends to this socket has arrived.
         """
         await self.settle()
-        unwanted = [heard for heard in self._heard if not events or heard.event in events]
+        unwanted = [heard for heard in self._mail.events if not events or heard.event in events]
         if unwanted:
             raise WaitFailed(
                 f"{self.namespace} expected nothing, but heard {', '.join(map(str, unwanted))}"
@@ -145,15 +140,17 @@ class Client:
 
     async def handled(self) -> None:
         """Wait until the server has handled what this client sent, if it is still connected."""
-        if self._reason is not None:
+        if self._mail.reason is not None:
             return
+        awaited = "its handlers to finish"
         probe = next(self._ids)
         await self._link.send_probe(self.namespace, probe)
         if self.door == "plain":
-            await self._answer_or_end(probe)
+            # The answer says that all was read; what was read is handled in turn.
+            await self._mail.answer_or_end(probe, awaited)
             probe = next(self._ids)
             self._running.enqueue(self.socket_id, _PROBE_NAME, probe)
-        await self._answer_or_end(probe)
+        await self._mail.answer_or_end(probe, awaited)
 
     # Coming and going.
 
@@ -171,14 +168,14 @@ class Client:
 
     async def disconnect(self) -> None:
         """Leave the namespace, and wait until the server has noticed."""
-        if self._reason is None:
+        if self._mail.reason is None:
             await self._link.leave(self.namespace)
-        await self.gone()
+        await self._gone()
 
     async def drop(self) -> None:
         """Lose the connection without a word, and wait until the server has noticed."""
         await self._link.drop()
-        await self.gone()
+        await self._gone()
 
     async def disconnected(self) -> str:
         """Wait for the end and return why, as clients of this door say it.
@@ -186,122 +183,43 @@ class Client:
         The plain door tells the server's reason; Socket.IO's client knows only
         ``io server disconnect``, ``transport close`` and the like.
         """
-
-        def find() -> str | None:
-            return self._reason
-
-        return await self._until(find, "the end of the socket", ends_too=True)
+        return await self._mail.until(
+            lambda: self._mail.reason, "the end of the socket", outlives=True
+        )
 
     async def enter(self, auth: dict[str, Any]) -> None:
-        """Ask to be let in; raises ``Refused``."""
-        await self._link.enter(self.namespace, auth, self)
-
-        def find() -> bool | None:
-            return True if self._refused is not None or self.greeting else None
-
-        await self._until(find, "to be let in")
-        if self._refused is not None:
-            raise self._refused
+        """Ask to be let in, once; raises ``Refused``."""
+        mail = self._mail
+        await self._mail.within_deadline(
+            self._link.enter(self.namespace, auth, mail), "the handshake"
+        )
+        await mail.until(lambda: mail.refusal or mail.greeting or None, "to be let in")
+        if mail.refusal is not None:
+            raise mail.refusal
         self._running.clients.add(self)
 
-    async def within_deadline(self, running: Coroutine[Any, Any, None], awaited: str) -> None:
-        """Await something under this client's deadline."""
-        try:
-            async with asyncio.timeout(self.deadline_s):
-                await running
-        except TimeoutError:
-            raise WaitFailed(self._report(awaited, self._in_vain)) from None
+    async def upgrade(self, engine: PollingEngine) -> None:
+        """Go over to a WebSocket."""
+        await self._mail.within_deadline(engine.upgrade(), "the upgrade")
 
-    async def gone(self) -> None:
-        """Wait until the server's side of a socket that has ended is done."""
+    async def _gone(self) -> None:
         self._running.clients.discard(self)
         for task in tuple(self._answering):
             task.cancel()
         if self.greeting:
             await self._running.forgotten(self.socket_id, self.deadline_s)
 
-    # As the link's inbox.
+    # The server's calls.
 
-    def connected(self, greeting: dict[str, Any]) -> None:
-        """Note that the socket is in."""
-        self.greeting = greeting
-        self._note("connected")
-
-    def refused(self, refused: Refused) -> None:
-        """Note that it is not."""
-        self._refused = refused
-        self._note(f"refused: {refused.code}")
-
-    def heard_event(self, heard: Heard) -> None:
-        """Keep an event, or answer it."""
+    def _answers_call(self, heard: Heard) -> bool:
         answer = self._on_call.get(heard.event)
         if answer is None or heard.ack_id is None:
-            self._heard.append(heard)
-        else:
-            running = self._answer_by(answer, heard)
-            task = asyncio.get_running_loop().create_task(running, name="test answer")
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
-        self._note(str(heard))
-
-    def answered(self, ack_id: int, args: tuple[Any, ...]) -> None:
-        """Keep an answer."""
-        self._answers[ack_id] = args
-        self._note(shortened(f"an ack of {', '.join(map(repr, args)) or 'nothing'}"))
-
-    def ended(self, reason: str, code: int | None = None) -> None:
-        """Note the end; the first reason counts."""
-        if self._reason is None:
-            self._reason = reason
-            self.close_code = code
-            self._note(f"the end: {reason}")
-
-    # Waiting.
-
-    async def _answer_to(self, ack_id: int, awaited: str) -> tuple[Any, ...]:
-        def find() -> tuple[Any, ...] | None:
-            return self._answers.get(ack_id)
-
-        answer = await self._until(find, awaited)
-        del self._answers[ack_id]
-        return answer
-
-    async def _answer_or_end(self, ack_id: int) -> None:
-        def find() -> bool | None:
-            return True if self._reason is not None or ack_id in self._answers else None
-
-        await self._until(find, "its handlers to finish", ends_too=True)
-        self._answers.pop(ack_id, None)
-
-    async def _until(
-        self, find: Callable[[], Found | None], awaited: str, *, ends_too: bool = False
-    ) -> Found:
-        try:
-            async with asyncio.timeout(self.deadline_s):
-                while True:
-                    if self._fault is not None:
-                        raise self._fault
-                    found = find()
-                    if found is not None:
-                        return found
-                    if self._reason is not None and not ends_too:
-                        raise WaitFailed(self._report(awaited, f"but it ended: {self._reason}"))
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise WaitFailed(self._report(awaited, self._in_vain)) from None
-
-    @property
-    def _in_vain(self) -> str:
-        return f"for {self.deadline_s:g} s in vain"
-
-    def _report(self, awaited: str, outcome: str) -> str:
-        arrived = "; ".join(self._transcript) or "nothing"
-        return f"{self.namespace} waited for {awaited}, {outcome}. Arrived: {arrived}."
-
-    def _note(self, what: str) -> None:
-        self._transcript.append(what)
-        self._changed.set()
+            return False
+        running = self._answer_by(answer, heard)
+        task = asyncio.get_running_loop().create_task(running, name="test answer")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+        return True
 
     async def _answer_by(self, function: Callable[..., Any], heard: Heard) -> None:
         try:
@@ -309,8 +227,7 @@ class Client:
             if inspect.isawaitable(result):
                 result = await result
         except Exception as error:  # noqa: BLE001 - it is the test's own, and goes to it
-            self._fault = error
-            self._note(f"answering {heard.event} failed: {error!r}")
+            self._mail.failed(error, heard.event)
             return
         values = result if isinstance(result, tuple) else () if result is None else (result,)
         await self.answer(heard, *values)

@@ -75,7 +75,7 @@ async def connect(
             await client.enter(whole_auth)
             try:
                 if transport == "upgrade" and engine is not None:
-                    await client.within_deadline(engine.upgrade(), "the upgrade")
+                    await client.upgrade(engine)
                 yield client
             finally:
                 await client.disconnect()

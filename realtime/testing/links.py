@@ -16,7 +16,7 @@ class Inbox(Protocol):
     def refused(self, refused: Refused) -> None:
         """The socket may not come in."""
 
-    def heard_event(self, heard: Heard) -> None:
+    def heard(self, heard: Heard) -> None:
         """An event."""
 
     def answered(self, ack_id: int, args: tuple[Any, ...]) -> None:

@@ -123,7 +123,7 @@ def _take(frame: dict[str, Any], inbox: Inbox) -> None:
         case {"connect_error": {"message": message, "data": data}}:
             inbox.refused(refused_by(message, data))
         case {"event": name, "args": args}:
-            inbox.heard_event(Heard(name, tuple(args), frame.get("id")))
+            inbox.heard(Heard(name, tuple(args), frame.get("id")))
         case {"ack": ack_id, "args": args}:
             inbox.answered(ack_id, tuple(args))
         case {"pong": ack_id}:

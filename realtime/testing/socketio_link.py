@@ -112,7 +112,7 @@ class SocketIoLink:
                 del self._inboxes[packet.namespace]
                 inbox.refused(refused_by(data["message"], data.get("data")))
             case SocketType.EVENT:
-                inbox.heard_event(Heard(data[0], tuple(data[1:]), packet.ack_id))
+                inbox.heard(Heard(data[0], tuple(data[1:]), packet.ack_id))
             case SocketType.ACK if packet.ack_id is not None:
                 inbox.answered(packet.ack_id, tuple(data))
             case SocketType.DISCONNECT:
