@@ -184,3 +184,42 @@ async def test_serve_answers_the_same_on_each_server(
     finally:
         server.kill()
     assert server.trouble() == []
+
+
+async def test_a_crash_leaves_nobody_behind_and_loses_no_message(
+    folder: Path, production: dict[str, str]
+) -> None:
+    server = LiveServer(
+        folder,
+        name="crash",
+        command=["serve", "--host", "127.0.0.1", "--port", "{port}"],
+        environment=production,
+    )
+    server.start()
+    try:
+        before = await PlainClient.connect(Caller(server.url, "/games"))
+        await before.hear("welcome")
+        me = await before.hear_one("identity")
+        joined = await before.ask("joinRoom", "bt1")
+        acks = [
+            await before.ask("message", {"room": "bt1", "text": f"{n}", "nonce": f"{n}"})
+            for n in range(5)
+        ]
+        server.kill()
+        await before.wait_for_end()
+        server.start()
+        after = await PlainClient.connect(Caller(server.url, "/games", {"guest": me["guest"]}))
+        rooms = (await after.ask("rooms", {"search": "bt1"}))["rooms"]
+        assert rooms[0]["members"] == 0
+        again = await after.ask(
+            "joinRoom", {"room": "bt1", "since": joined["offset"], "epoch": joined["epoch"]}
+        )
+        assert again["recovered"] is True
+        assert [message["id"] for message in again["messages"]] == [ack["id"] for ack in acks]
+        resent = await after.ask("message", {"room": "bt1", "text": "4", "nonce": "4"})
+        assert resent == acks[-1]
+        await after.close()
+        server.stop()
+    finally:
+        server.kill()
+    assert server.trouble() == []
