@@ -269,6 +269,8 @@ class Socket:
 
     async def call(self, event: str, args: tuple[Any, ...], timeout_s: float) -> Any:
         """Send an event and return the client's answer; raises ``AckTimeout``."""
+        if self.state is SocketState.CONNECTING:
+            raise UsageError("call() in connect() waits for a client that is not in yet")
         if self.state is SocketState.CLOSED:
             raise AckTimeout(f"the client left before it answered {event!r}")
         _ack_id, future = self.ask(encode_event(event, args))

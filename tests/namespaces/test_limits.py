@@ -270,11 +270,16 @@ async def test_a_client_that_reads_nothing_is_sent_away(door: str) -> None:
         await until(lambda: Lab.ended)
         assert Lab.ended[0][0] == "forced server close"
         client.socket.resume()
+        last = ""
         while True:
             message = await client.socket.message()
             if message["type"] == "websocket.close":
                 break
+            last = message["text"]
         assert message["code"] == (4408 if door == "plain" else 1000)
+        if door == "plain":
+            # Told why, in place of all that it did not read.
+            assert json.loads(last) == {"disconnect": {"reason": "outbox"}}
 
 
 async def test_a_handlers_own_emit_waits_for_a_slow_client(door: str) -> None:
