@@ -48,6 +48,12 @@ class Lobby(NamespaceConsumer):
         await self.to(move.room).emit("moved", move, self.socket_id)
         return {"ok": True}
 
+    @event("move slowly")
+    async def move_slowly(self, move: Move) -> None:
+        # Longer than a client could be silent by chance.
+        await asyncio.sleep(0.05)
+        await self.move(move)
+
     @event("refuse")
     async def refuse(self) -> None:
         raise Refused("forbidden", "Not here.", room="csgo")

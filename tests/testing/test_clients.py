@@ -116,7 +116,7 @@ async def test_silence_is_proved_by_what_was_handled_and_not_by_time(
         await other.call("join", "csgo")
         await other.expect_nothing()
         # Not awaited by an ack: only the barrier can know that it has been handled.
-        await socket.emit("move", {"room": "csgo", "to": "e4"})
+        await socket.emit("move slowly", {"room": "csgo", "to": "e4"})
         with pytest.raises(WaitFailed, match=r"expected nothing, but heard moved\(.*'e4'"):
             await other.expect_nothing()
         await other.expect_nothing("welcome")
