@@ -5,6 +5,7 @@ finds them by path.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from realtime.contracts.description import (
@@ -38,11 +39,11 @@ _NAMESPACE_AT = "NamespaceAt"
 _CODES = "Codes"
 _MAPS = (_CODES, "ClientToServerEvents", "ServerToClientEvents")
 # Names that no parameter may have; `ack` stands last in each event.
-_RESERVED = frozenset(
-    "ack arguments await break case catch class const continue debugger default delete do else enum "
-    "eval export extends false finally for function if implements import in instanceof interface "
-    "let new null package private protected public return static super switch this throw true try "
-    "typeof var void while with yield".split(" ")
+_RESERVED = re.compile(
+    "ack|arguments|await|break|case|catch|class|const|continue|debugger|default|delete|do|else|enum"
+    "|eval|export|extends|false|finally|for|function|if|implements|import|in|instanceof|interface"
+    "|let|new|null|package|private|protected|public|return|static|super|switch|this|throw|true|try"
+    "|typeof|var|void|while|with|yield"
 )
 _NUMBERS = frozenset({"int"})
 
@@ -92,7 +93,7 @@ def _namespace(namespace: NamespaceEvents, names: TypeNames) -> str:
         lines += comment(event.summary, indent)
         lines += [
             f"{indent}{key(event.name)}: (",
-            *(f"{indent}{INDENT}{each}," for each in _listener(event, names, indent + INDENT)),
+            *(f"{indent}{INDENT}{each}" for each in _listener(event, names, indent + INDENT)),
             f"{indent}) => void;",
         ]
     lines += [f"{INDENT}}}", "", f"{INDENT}export interface ServerToClientEvents {{"]
@@ -113,7 +114,7 @@ def _listener(event: ClientEvent, names: TypeNames, indent: str) -> list[str]:
     required = [_parameter(each, names, indent) for each in arguments.each if each.is_required]
     optional = [_parameter(each, names, indent) for each in arguments.each if not each.is_required]
     if not optional and arguments.rest is None:
-        return [*required, ack]
+        return [f"{each}," for each in [*required, ack]]
     # Any number of the optional ones may be given. They are one signature: several would hide each
     # other from socket.io-client's own types.
     forms = [[*required, *optional[:count]] for count in range(len(optional) + 1)]
@@ -150,7 +151,7 @@ def _parameters(arguments: Arguments, names: TypeNames, indent: str) -> str:
 
 
 def _parameter(argument: Argument, names: TypeNames, indent: str) -> str:
-    name = f"{argument.name}_" if argument.name in _RESERVED else argument.name
+    name = f"{argument.name}_" if _RESERVED.fullmatch(argument.name) else argument.name
     return f"{name}: {union_of(_alternatives(argument, names, indent))}"
 
 
