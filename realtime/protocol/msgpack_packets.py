@@ -5,6 +5,7 @@ data itself, so that there are no attachments.
 Source: socket.io-msgpack-parser 3; notepack's extension types for ``undefined`` and dates.
 """
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -177,5 +178,12 @@ def _with_floats(value: Any) -> Any:
     if isinstance(value, list):
         return [_with_floats(item) for item in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return float(value)
+        return _as_double(value)
     return value
+
+
+def _as_double(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
