@@ -108,12 +108,20 @@ class ChannelLayerAdapter:
     is_shared = True
 
     def __init__(
-        self, local: MemoryAdapter, layer: ChannelLayer, codec: EnvelopeCodec, process_id: str
+        self,
+        local: MemoryAdapter,
+        layer: ChannelLayer,
+        codec: EnvelopeCodec,
+        process_id: str,
+        *,
+        serves: bool = True,
     ) -> None:
         self._local = local
         self._layer = layer
         self._codec = codec
         self._process_id = process_id
+        # One that serves no sockets only asks: nobody is to wait for its answers.
+        self._serves = serves
         self._channel = ""
         self._opened = asyncio.Event()
         self._wanted: set[str] = set()
@@ -180,6 +188,9 @@ class ChannelLayerAdapter:
         self._local.enter(namespace, room, member, hold=hold)
         group = room_group(namespace, room)
         self._want(group)
+        await self._until_subscribed(group)
+
+    async def _until_subscribed(self, group: str) -> None:
         if group in self._subscribed or self.lost_at is not None:
             return
         ready = self._waiting.get(group)
@@ -247,7 +258,7 @@ class ChannelLayerAdapter:
         try:
             if awaited:
                 self._tell([process_group(EVERYBODY)], request)
-            if include_self:
+            if include_self and self._serves:
                 own = await self._local.answer(operation, target, content, timeout_s)
                 gathering.answers.append(own)
             if not gathering.is_complete:
@@ -261,7 +272,8 @@ class ChannelLayerAdapter:
 
     async def meet(self, patience_s: float) -> None:
         """Find out who lives, for a process that has just come: ask, and listen so long."""
-        self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, asks=True))
+        await self._until_subscribed(process_group(self._process_id))
+        self._tell([process_group(EVERYBODY)], self._beat(asks=True))
         await asyncio.sleep(patience_s)
 
     def _tell(self, groups: list[str], message: LayerMessage) -> None:
@@ -372,14 +384,16 @@ class ChannelLayerAdapter:
         match message:
             case LayerEvent():
                 self._local.deliver(message.broadcast())
-            case LayerBeat(leaves=True):
-                self._peers.left(message.origin)
             case LayerBeat():
-                self._peers.heard(message.origin, now)
-                if message.asks:
-                    self._tell([process_group(message.origin)], LayerBeat(self._process_id))
+                if message.leaves:
+                    self._peers.left(message.origin)
+                else:
+                    self._peers.heard(message.origin, now)
+                if message.asks and self._serves:
+                    self._tell([process_group(message.origin)], self._beat())
             case LayerRequest():
-                self._answer_later(message)
+                if self._serves:
+                    self._answer_later(message)
             case LayerReply():
                 self._gather(message)
 
@@ -390,6 +404,9 @@ class ChannelLayerAdapter:
             gathering.take(reply.origin, reply.content)
             if gathering.is_complete:
                 complete.set()
+
+    def _beat(self, *, asks: bool = False) -> LayerBeat:
+        return LayerBeat(self._process_id, leaves=not self._serves, asks=asks)
 
     def _answer_later(self, request: LayerRequest) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(request), name="layer answer")
@@ -415,7 +432,7 @@ class ChannelLayerAdapter:
 
         The same word tells the others that we live.
         """
-        message = self._codec.seal(LayerBeat(self._process_id))
+        message = self._codec.seal(self._beat())
         group = process_group(EVERYBODY)
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
