@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # How long a join waits for the layer to route a room's events here; it is joined anyway.
 SUBSCRIBE_TIMEOUT_S = 2.0
 LAYER_TIMEOUT_S = 5.0
+CANCEL_AGAIN_S = 0.1
 RETRY_S = 1.0
 PROBE_INTERVAL_S = 0.5
 PROBE_TIMEOUT_S = 1.0
@@ -161,11 +162,12 @@ class ChannelLayerAdapter:
             logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
         for timer in self._leaving.values():
             timer.cancel()
-        tasks = [*self._tasks, *self._answering]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        tasks = {*self._tasks, *self._answering}
+        # A layer's client may swallow a cancellation while it connects.
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _done, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
         await self._local.stop()
 
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
