@@ -9,7 +9,6 @@ from dataclasses import is_dataclass
 from typing import Any
 
 import msgspec
-from django.utils.translation import gettext as _
 
 from realtime.exceptions import UsageError
 
@@ -51,9 +50,6 @@ def convert(value: Any, kind: Any, position: int) -> Any:
     except msgspec.ValidationError as error:
         field, problem = _explain(str(error), position)
         raise Mismatch(_short(field, kind), problem) from error
-    except UnicodeError as error:
-        # JSON can name half of a surrogate pair, which is no text.
-        raise Mismatch(f"args[{position}]", _("Text holds half of a surrogate pair")) from error
 
 
 def _explain(message: str, position: int) -> tuple[str, str]:
