@@ -63,6 +63,7 @@ def test_it_lists_to_whom_and_what(captured_emits: Capture) -> None:
     ]
 
 
+@override_settings(CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}})
 def test_without_it_a_process_without_sockets_is_told_of_the_layer() -> None:
     with captured_emits():
         of("/lobby").emit("said")
