@@ -70,15 +70,15 @@ class ChannelLayer(Protocol):
 def groups_of(broadcast: Broadcast) -> list[str]:
     """Return the groups that reach every process with a socket that a broadcast is for."""
     namespace = broadcast.namespace
-    if broadcast.users or not broadcast.rooms:
-        # A user's sockets may be on any process that serves the namespace.
+    if broadcast.users or len(broadcast.rooms) != 1:
+        # A user's sockets may be on any process that serves the namespace; and one in the groups
+        # of several rooms would hear the event once for each.
         return [namespace_group(namespace)]
-    groups: list[str] = []
-    for name in broadcast.rooms:
-        groups.append(room_group(namespace, name))
-        if _SOCKET_ID.fullmatch(name):
-            # A socket's id names its process: no group for each socket is needed.
-            groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
+    (name,) = broadcast.rooms
+    groups = [room_group(namespace, name)]
+    if _SOCKET_ID.fullmatch(name):
+        # A socket's id names its process: no group for each socket is needed.
+        groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
     return groups
 
 
@@ -270,7 +270,7 @@ class ChannelLayerAdapter:
             logger.info("request answered in part", extra={"operation": operation})
         finally:
             del self._gatherings[request.id]
-        return Replies(tuple(gathering.answers), tuple(sorted(gathering.awaited)))
+        return Replies(tuple(gathering.answers), gathering.missing)
 
     async def meet(self, patience_s: float) -> None:
         """Find out who lives, for a process that has just come: ask, and listen so long."""
