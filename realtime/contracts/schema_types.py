@@ -59,7 +59,7 @@ def union_of(types: Iterable[str]) -> str:
 
 def array_of(item: str) -> str:
     """Return the type of an array of a type."""
-    return f"{item}[]" if _IDENTIFIER.fullmatch(item) else f"({item})[]"
+    return f"{_whole(item)}[]"
 
 
 def object_of(schema: Schema, names: TypeNames, indent: str = "") -> str:
@@ -106,15 +106,20 @@ def _by_kind(kind: str, schema: Schema, names: TypeNames, indent: str) -> str:
     return _PLAIN.get(kind, "unknown")
 
 
+def _whole(item: str) -> str:
+    """Return a type so that what follows is about all of it."""
+    return item if _IDENTIFIER.fullmatch(item) else f"({item})"
+
+
 def _array(schema: Schema, names: TypeNames, indent: str) -> str:
     rest = schema.get("items", {})
     rest_type = array_of(type_of(rest, names, indent)) if rest is not False else ""
     first = schema.get("prefixItems")
     if not first:
-        return rest_type or "[]"
+        return "[]" if schema.get("maxItems") == 0 else rest_type
     least = schema.get("minItems", 0)
     each = [
-        f"({type_of(item, names, indent)}){'' if place < least else '?'}"
+        _whole(type_of(item, names, indent)) + ("" if place < least else "?")
         for place, item in enumerate(first)
     ]
     # A tuple's length is bounded by `maxItems` where its `items` are not.

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import SyncToAsync
 from channels.consumer import AsyncConsumer
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from realtime.adapters.base import Numbered
@@ -14,7 +13,13 @@ from realtime.conf import Limits, Options
 from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.authenticators import query_of
 from realtime.namespaces.broadcast import SocketOperator
-from realtime.namespaces.declared import NOTHING_DECLARED, Declared, check_emitted, collect_emits
+from realtime.namespaces.declared import (
+    NOTHING_DECLARED,
+    Declared,
+    check_emitted,
+    collect_emits,
+    is_checking,
+)
 from realtime.namespaces.encoding import encode_event
 from realtime.namespaces.events import CATCH_ALL, EventHandler, collect_handlers
 from realtime.namespaces.identity import Identity
@@ -188,7 +193,7 @@ class NamespaceConsumer(AsyncConsumer):
 
     async def emit(self, event: str, *args: Any, volatile: bool = False) -> None:
         """Send an event to this client; waits while the client does not keep up."""
-        if settings.DEBUG:
+        if is_checking():
             check_emitted(type(self), encode_event(event, args))
         await self.socket.emit(event, args, volatile=volatile)
 
@@ -197,7 +202,7 @@ class NamespaceConsumer(AsyncConsumer):
 
         Raises ``AckTimeout`` after ``timeout_s`` (default: ``ACK_TIMEOUT_S``).
         """
-        if settings.DEBUG:
+        if is_checking():
             check_emitted(type(self), encode_event(event, args))
         limit_s = self.options.ack_timeout_s if timeout_s is None else timeout_s
         return await self.socket.call(event, args, limit_s)

@@ -1,10 +1,11 @@
 """What clients of a namespace may hear: the ``emits`` of its class, and their check under DEBUG.
 
-With DEBUG off an event costs one look at a setting.
+With DEBUG off an event costs the look at a flag.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from django.conf import settings
@@ -79,6 +80,15 @@ def collect_emits(consumer_class: type) -> Declared:
     return Declared(types, is_whole)
 
 
+@cache
+def is_checking() -> bool:
+    """Say whether what is emitted is checked. Remembered: a setting takes as long as a small emit.
+
+    ``is_checking.cache_clear()`` where the setting has changed.
+    """
+    return bool(settings.DEBUG)
+
+
 def check_emitted(consumer_class: "type[NamespaceConsumer]", event: EncodedEvent) -> None:
     """Raise ``UsageError`` if clients of this class are not to hear the event, or not so."""
     declared = consumer_class.declared
@@ -109,7 +119,7 @@ def encode_for(namespace: str, event: str, args: tuple[Any, ...]) -> EncodedEven
     Raises ``UsageError`` on a reserved name, on what JSON cannot say, and on what is not declared.
     """
     encoded = encode_event(event, args)
-    if settings.DEBUG:
+    if is_checking():
         process = find_process() or serving_process()
         route = process.routing.match(namespace) if process is not None else None
         if route is not None:
