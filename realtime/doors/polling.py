@@ -196,19 +196,15 @@ async def _poll_or_leave(transport: PollingTransport, receive: Receive) -> str:
     """Wait for packets; raises ``SessionClosed`` when the client gives the request up."""
     if transport.has_packets or transport.is_polled:
         return await transport.poll()
-    leaving = asyncio.create_task(_until_disconnect(receive), name="poll watch")
-    polling = asyncio.create_task(transport.poll(), name="poll")
+    leaving = asyncio.create_task(_watch(transport, receive), name="poll watch")
     try:
-        await asyncio.wait({leaving, polling}, return_when=asyncio.FIRST_COMPLETED)
-        # A client that left just as packets came does not get them.
-        if leaving.done():
-            raise SessionClosed("transport error")
-        return polling.result()
+        # Not as a task: a POST that came right behind this request must find it waiting.
+        return await transport.poll()
     finally:
         leaving.cancel()
-        polling.cancel()
 
 
-async def _until_disconnect(receive: Receive) -> None:
+async def _watch(transport: PollingTransport, receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    transport.hang_up()

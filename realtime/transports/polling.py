@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from realtime.exceptions import SessionClosed
 from realtime.protocol.engine_packets import (
     RECORD_SEPARATOR,
     EnginePacket,
@@ -58,6 +59,7 @@ class PollingTransport:
         self._waiting: deque[tuple[WireMessage, bool]] = deque()
         self._waiting_bytes = 0
         self._poll: asyncio.Future[None] | None = None
+        self._is_hung_up = False
         self._room: asyncio.Future[None] | None = None
         self._is_scheduled = False
         self._ending: Ending | None = None
@@ -108,6 +110,7 @@ class PollingTransport:
     async def poll(self) -> str:
         """Wait for packets and return a payload of them; raises ``PollRefused``.
 
+        Raises ``SessionClosed`` after ``hang_up``, also where packets came in the same moment.
         A second GET while one waits ends that one with a close packet; so the caller must close
         the session.
         """
@@ -121,7 +124,14 @@ class PollingTransport:
                 await self._poll
             finally:
                 self._poll = None
+            if self._is_hung_up:
+                raise SessionClosed("transport error")
         return self._take()
+
+    def hang_up(self) -> None:
+        """Give up the waiting GET, whose client is gone; nothing can be sent on it any more."""
+        self._is_hung_up = True
+        self._answer()
 
     def poke(self) -> None:
         """Answer a waiting GET with a packet that means nothing, so that the client goes on."""

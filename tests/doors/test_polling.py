@@ -318,6 +318,17 @@ async def test_a_client_that_closes_gets_a_noop_and_no_more(
         assert await reasons() == ["transport close"]
 
 
+async def test_a_close_right_behind_a_poll_finds_it_waiting(
+    application: RealtimeApplication,
+) -> None:
+    async with polling(application) as link:
+        await join(link, "/lab")
+        # On two connections, read in one turn of the server's loop.
+        poll, post = link.begin_poll(), link.begin_post(b"1")
+        assert (await poll.answer()).packets == ["6"]
+        assert (await post.answer()).body == b"ok"
+
+
 async def test_a_client_that_closes_without_a_poll_is_unknown_at_once(
     application: RealtimeApplication,
 ) -> None:
