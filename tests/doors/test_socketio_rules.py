@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 import pytest
+from django.urls import path
 
+from realtime.exceptions import Refused
 from realtime.server import RealtimeApplication
 from tests.helpers.clock import MovedClock
 from tests.helpers.engine_links import EngineLink, barrier, engine, join
@@ -370,7 +372,7 @@ async def test_a_session_that_joins_nothing_in_time_ends(
         assert await link.rest() == []
 
 
-async def test_a_refusal_after_the_deadline_leaves_no_session_behind(
+async def test_an_admission_after_the_deadline_counts(
     application: RealtimeApplication, transport: str
 ) -> None:
     clock = MovedClock()
@@ -384,12 +386,30 @@ async def test_a_refusal_after_the_deadline_leaves_no_session_behind(
         await link.send("41")
         await until(lambda: Lab.ended)
         assert set(await join(link, "/lab")) == {"sid"}
-    async with engine(application, transport) as link:
-        Lab.gates["door"].clear()
-        await link.send('40{"gate":"door","refuse":"x"}')
-        await link.packet()
+
+
+class Undecided(Lab):
+    """Takes its time to say no."""
+
+    async def connect(self, auth: dict[str, Any]) -> None:
+        await self.gates["door"].wait()
+        raise Refused("forbidden", "No.")
+
+
+async def test_a_session_that_is_refused_after_the_deadline_ends_too(transport: str) -> None:
+    clock = MovedClock()
+    Lab.gates["door"] = asyncio.Event()
+    async with (
+        serving([path("", Undecided.as_asgi())]) as application,
+        engine(application, transport) as link,
+    ):
+        await link.send("40")
+        await turns()
         await clock.advance(20)
-        assert await link.rest() == []
+        Lab.gates["door"].set()
+        assert str(await link.packet()).startswith("44{")
+        await clock.advance(20)
+        assert set(await link.rest()) <= {"2"}
 
 
 async def test_too_large_a_message_ends_a_websocket_with_1009() -> None:
