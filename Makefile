@@ -2,6 +2,8 @@
 
 PORT ?= 8000
 ARGS ?=
+# Most tests wait for a server, a browser or a clock: two cores take more than two of them.
+WORKERS ?= 4
 PACKAGES := manage.py bench project realtime rooms tests
 
 # What is installed here comes first: ruff, mypy, and Node where the machine has none.
@@ -20,8 +22,8 @@ run: setup ## Serve the demo at http://127.0.0.1:8000/ (PORT=8000)
 	@python manage.py seed_demo
 	@exec python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
-test: setup chromium ## Run the tests (ARGS="-k name")
-	@python -m pytest $(ARGS)
+test: setup chromium ## Run the tests (ARGS="-k name", WORKERS=0 for one after the other)
+	@python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup ## Check style, types, layers, migrations and settings
 	@ruff check $(PACKAGES)
