@@ -11,6 +11,7 @@ from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.management.commands.runserver import get_default_application
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.db import connections
 
 from realtime.conf import options as realtime_options
 from realtime.exceptions import UsageError
@@ -66,6 +67,11 @@ class Command(DaphneCommand):
         finally:
             for each in sockets:
                 each.close()
+
+    def check_migrations(self) -> None:
+        """Check, and let go of the connection: this thread asks the database nothing more."""
+        super().check_migrations()
+        connections.close_all()
 
     def _make_server(
         self,
