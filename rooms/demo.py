@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from rooms.models.people import Role
 from rooms.models.registry import RoomAccess
+from rooms.models.roles import Role
 
 ROOM_PASSWORD = "sesame"  # noqa: S105 -- shown in the room's title
 # Each user, and whether it is a superuser.

@@ -17,6 +17,8 @@ from rooms.names import ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
 from rooms.policy_values import Access, NamespacePolicy, Policy
 from rooms.site_paths import words_in_use
 
+# Two keys of any user model's.
+PAIR_MAX = 100
 NAMESPACE_PATH_PATTERN = r"\A/([a-z0-9][a-z0-9_-]{0,49})?\Z"
 # What a site of ours answers beside its namespaces. Namespace.clean() also asks the URLconf.
 RESERVED_PATHS = (
@@ -163,6 +165,14 @@ class Namespace(models.Model):
         )
 
 
+class RoomManager(models.Manager["Room"]):
+    """The rooms of the registry, without those that keep two users' private messages."""
+
+    def get_queryset(self) -> models.QuerySet[Room]:
+        """Leave private rooms out: nobody joins, lists or moderates them."""
+        return super().get_queryset().filter(pair="")
+
+
 class Room(models.Model):
     """One room of a namespace, what it asks of those who join, and what it keeps."""
 
@@ -242,7 +252,12 @@ class Room(models.Model):
     )
     last_offset = models.PositiveBigIntegerField(_("last offset"), default=0, editable=False)
     epoch = models.CharField(max_length=24, default=new_epoch, editable=False)
+    # The two users of a room of private messages, as ``users_pair`` writes them.
+    pair = models.CharField(max_length=PAIR_MAX, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = RoomManager()
+    everywhere = models.Manager["Room"]()
 
     class Meta:
         verbose_name = _("room")
@@ -254,6 +269,12 @@ class Room(models.Model):
                 fields=("namespace", "name"),
                 name="room_name_unique_in_namespace",
                 violation_error_message=_("This namespace has a room of this name already."),
+            ),
+            models.UniqueConstraint(
+                fields=("namespace", "pair"),
+                name="room_of_two_unique_in_namespace",
+                condition=~Q(pair=""),
+                violation_error_message=_("These two have a room already."),
             ),
             models.CheckConstraint(
                 name="room_name_is_allowed",

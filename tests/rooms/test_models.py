@@ -18,6 +18,7 @@ from rooms.models import (
     Connection,
     DecisionRecord,
     Grant,
+    Invitation,
     Membership,
     Message,
     Namespace,
@@ -270,7 +271,14 @@ def test_a_grant_is_a_users_or_a_guests_and_once_for_each_way(csgo: Room) -> Non
     assert not the_database_refuses(grant(guest_id="g1"))
     assert the_database_refuses(grant(guest_id="g1"))
     assert not the_database_refuses(grant(guest_id="g2"))
-    assert not the_database_refuses(grant(guest_id="g1", via="invitation", password_version=""))
+    invited = {"via": "invitation", "password_version": ""}
+    assert the_database_refuses(grant(guest_id="g1", **invited))
+    first, _token = Invitation.objects.issue(csgo)
+    second, _token = Invitation.objects.issue(csgo)
+    assert not the_database_refuses(grant(guest_id="g1", invitation=first, **invited))
+    assert the_database_refuses(grant(guest_id="g1", invitation=first, **invited))
+    assert not the_database_refuses(grant(guest_id="g1", invitation=second, **invited))
+    assert the_database_refuses(grant(guest_id="g3", invitation=first))
 
 
 @pytest.mark.parametrize(
