@@ -4,6 +4,9 @@
 ``rooms.joining`` and its neighbours for each event, run in the pool and shared with others.
 """
 
+import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -21,9 +24,12 @@ from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
+from realtime.namespaces.socket import Socket
 from rooms import requests
+from rooms.accounts import auth_hash_of
 from rooms.arriving import Arrival
-from rooms.backstage import Attendee, Backstage, Backstages, Seated
+from rooms.attendees import Attendee, Seated
+from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
@@ -46,11 +52,7 @@ from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
 from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
-
-# What somebody is told who is no longer let into a room, beside the code and the message.
-_KICKED_FIELDS = ("reason", "until", "ref")
-
-backstages = Backstages()
+from rooms.watching import kicked
 
 
 class RoomNamespace(NamespaceConsumer):
@@ -62,6 +64,7 @@ class RoomNamespace(NamespaceConsumer):
 
     defaults: ClassVar[NamespaceDefaults | None] = None
 
+    _begun_at: float
     _attendee: Attendee
     _person: Person
     _powers: KnownPowers
@@ -139,8 +142,18 @@ class RoomNamespace(NamespaceConsumer):
             self._backstage.depart_later(self.socket_id)
             raise
         self._powers.remember(admission.powers)
-        self._attendee = Attendee(place, self.options.announce_max)
+        self._attendee = Attendee(
+            place,
+            self.options.announce_max,
+            self,
+            defaults=self.defaults,
+            session_key=self.identity.session_key,
+            auth_hash=None if self.identity.is_guest else auth_hash_of(self.identity.user),
+        )
         self._backstage.attendees[self.socket_id] = self._attendee
+        if self._backstage.watch.has_asked_since(self._begun_at):
+            # A re-check that began meanwhile has not seen this socket.
+            await self._backstage.watch.recheck_socket(self._attendee)
         await self.emit("welcome", admission.welcome)
         await self.emit("identity", self._identity_shape(admission.title))
         if not self.is_connected:
@@ -271,6 +284,30 @@ class RoomNamespace(NamespaceConsumer):
         )
         return {"ok": True, "members": members, "count": count}
 
+    # What the process's watch asks.
+
+    def bind(self, socket: Socket) -> None:
+        """Take the socket; note when, since a re-check may pass by while it is let in."""
+        super().bind(socket)
+        self._begun_at = time.monotonic()
+
+    async def own_policies(self, names: list[str]) -> Mapping[str, Policy | None] | None:
+        """Give what the application asks of these rooms; None where the rows are asked."""
+        if type(self).get_policy is RoomNamespace.get_policy:
+            return None
+        return {name: await self.get_policy(name) for name in names}
+
+    async def evicted(self, room: str, news: Shape) -> None:
+        """Let nothing more of a room reach this socket, and tell it why if it has to hear."""
+        await self.leave(room)
+        if news:
+            # To the one socket, without waiting for a client that does not keep up.
+            await self.in_(self.socket_id).local.emit("kicked", news)
+
+    def end(self, code: str) -> None:
+        """End this socket and tell it why."""
+        self.socket.end(code)
+
     # Joining.
 
     async def rejoin(self, room: str) -> bool:
@@ -282,9 +319,7 @@ class RoomNamespace(NamespaceConsumer):
         try:
             await self._join(JoinRoom(room=room), is_return=True)
         except Refused as refused:
-            about = {key: refused.data[key] for key in _KICKED_FIELDS if key in refused.data}
-            kicked = {"room": room, "code": refused.code, "message": refused.message, **about}
-            await self.emit("kicked", kicked)
+            await self.emit("kicked", kicked(room, refused))
             return False
         return True
 
@@ -294,6 +329,10 @@ class RoomNamespace(NamespaceConsumer):
         most = self.options.max_rooms
         if most and not is_joined and len(self._attendee.seats) >= most:
             raise await self._denied(name, _too_many_rooms(name, most))
+        if (leaving := self._attendee.leaving.get(name)) is not None:
+            # The seat that an eviction is freeing would be taken for this one.
+            await asyncio.shield(leaving)
+        begun_at = time.monotonic()
         # In the room before its messages are read: what is committed meanwhile is held back, so
         # that nothing is lost or doubled between the snapshot and what is heard live.
         await self.join(name, hold=True)
@@ -304,6 +343,7 @@ class RoomNamespace(NamespaceConsumer):
             raise
         self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
         self._powers.remember(outcome.standing.powers)
+        await self._ask_again(name, begun_at, by_invitation=asked.invitation is not None)
         if not is_joined and not is_return:
             await self.emit("success", _("Joined Room: %(room)s") % {"room": name})
         self.release(name, after=None if is_return else outcome.snapshot.offset)
@@ -319,6 +359,15 @@ class RoomNamespace(NamespaceConsumer):
             )
             await self.on_join(name)
         return _join_answer(name, outcome)
+
+    async def _ask_again(self, room: str, begun_at: float, *, by_invitation: bool) -> None:
+        """Undo a join that a re-check has missed if what changed meanwhile forbids it."""
+        watch = self._backstage.watch
+        watch.seated(self._attendee.seats[room], by_invitation=by_invitation)
+        if watch.has_asked_since(begun_at):
+            denied = await watch.recheck_socket(self._attendee, tell=False)
+            if room in denied:
+                raise denied[room]
 
     async def _ask_to_join(self, asked: JoinRoom, *, is_joined: bool) -> Joined:
         """Have a join decided, checking a password if that is what it takes."""
