@@ -20,6 +20,7 @@ from rooms.versions import raise_versions
 
 # Fields of a user that no decision is made of: each log-in saves one.
 _MOOT_USER_FIELDS = frozenset({"last_login"})
+_PATH_BEFORE = "_path_before_save"
 _M2M_DONE = frozenset({"post_add", "post_remove", "post_clear"})
 # The savers of all that hangs under a room or a namespace, or under neither.
 _PLACED = (AccessRule, Ban, Mute, Membership, Invitation)
@@ -31,7 +32,7 @@ Receiver = Callable[..., None]
 def connect_changes() -> None:
     """Listen to all models that decisions are made of."""
     for model in (Namespace, Room):
-        _connect(pre_save, _before_move, model)
+        _connect(pre_save, _note_path, model)
         _connect(post_save, _registry_changed, model)
         _connect(post_delete, _registry_changed, model)
         _connect(m2m_changed, _registry_groups_changed, model.groups.through)
@@ -68,18 +69,17 @@ def _connect(signal: Signal, receiver: Receiver, sender: type[models.Model]) -> 
     signal.connect(receiver, sender=sender, dispatch_uid=f"rooms.changes.{name}")
 
 
-def _before_move(instance: Namespace | Room, **_: object) -> None:
-    """Tell the namespace that a room leaves, or the path that a namespace leaves."""
+def _note_path(instance: Namespace | Room, **_: object) -> None:
+    """Remember what a room or a path is about to leave: after the save nothing says so."""
     namespaces = Namespace.objects.filter(pk=instance.pk)
     if isinstance(instance, Room):
         namespaces = Namespace.objects.filter(rooms=instance.pk)
-    path = namespaces.values_list("path", flat=True).first()
-    if path is not None and path != _path_of(instance):
-        raise_versions(path)
+    setattr(instance, _PATH_BEFORE, namespaces.values_list("path", flat=True).first())
 
 
 def _registry_changed(instance: Namespace | Room, **_: object) -> None:
-    raise_versions(_path_of(instance))
+    before = getattr(instance, _PATH_BEFORE, None)
+    raise_versions(_path_of(instance), *([before] if before is not None else []))
 
 
 def _registry_groups_changed(
