@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from realtime.namespaces.names import DOT_NAMES
 from rooms.names import ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
-from rooms.policy_values import Access, NamespacePolicy, Policy
+from rooms.policy_values import Access, Laws, NamespaceLaws, NamespacePolicy, Policy
 from rooms.site_paths import words_in_use
 
 # Two keys of any user model's.
@@ -155,13 +155,18 @@ class Namespace(models.Model):
                 {"path": _("The site uses “%(path)s” for something else.") % {"path": self.path}}
             )
 
-    def as_policy(self) -> NamespacePolicy:
-        """Give the value that ``decide`` takes; one query for the groups unless prefetched."""
+    def as_policy(self, laws: NamespaceLaws) -> NamespacePolicy:
+        """Give the value that ``decide`` takes; ``laws`` are what ``rooms.laws`` read of it."""
         return NamespacePolicy(
             path=self.path,
             is_open=self.is_open,
             access=self.access,
-            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+            group_ids=laws.group_ids,
+            rules=laws.rules,
+            site_bans=laws.site_bans,
+            bans=laws.bans,
+            site_mutes=laws.site_mutes,
+            mutes=laws.mutes,
         )
 
 
@@ -344,13 +349,13 @@ class Room(models.Model):
 
         return bool(checked) and check_password(raw_password, checked, setter=renew)
 
-    def as_policy(self) -> Policy:
-        """Give the value that ``decide`` takes; a query for each relation not prefetched."""
+    def as_policy(self, namespace: NamespacePolicy, laws: Laws) -> Policy:
+        """Give the value that ``decide`` takes; ``laws`` are what ``rooms.laws`` read of it."""
         return Policy(
-            namespace=self.namespace.as_policy(),
+            namespace=namespace,
             name=self.name,
             access=self.access,
-            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+            group_ids=laws.group_ids,
             password_version=self.password_version,
             capacity=self.capacity,
             is_listed=self.is_listed,
@@ -359,4 +364,7 @@ class Room(models.Model):
             closes_at=self.closes_at,
             is_read_only=self.is_read_only,
             slow_mode_s=self.slow_mode_s,
+            rules=laws.rules,
+            bans=laws.bans,
+            mutes=laws.mutes,
         )
