@@ -32,10 +32,11 @@ NAMED_MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Rooms, and namespaces (by path) as a whole."""
+    """Rooms, and namespaces (by path) as a whole, or the whole site."""
 
     room_ids: frozenset[int] = frozenset()
     namespaces: frozenset[str] = frozenset()
+    is_everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,10 @@ class Flip:
 
 def find_attendances(now: datetime, places: Places) -> list[Attendance]:
     """Give who is there: in rooms, and for whole namespaces whoever is connected at all."""
+    in_rooms = Q(room__in=places.room_ids) | Q(room__namespace__path__in=places.namespaces)
     seats = (
         Seat.objects.present(now)
-        .filter(Q(room__in=places.room_ids) | Q(room__namespace__path__in=places.namespaces))
+        .filter(Q() if places.is_everywhere else in_rooms)
         .select_related("connection", "room__namespace")
         .order_by("joined_at", "pk")
     )
@@ -75,11 +77,11 @@ def find_attendances(now: datetime, places: Places) -> list[Attendance]:
         )
         for seat in seats
     ]
-    if not places.namespaces:
-        return found
-    alive = Connection.objects.filter(
-        namespace__in=places.namespaces, process__lease_until__gt=now
-    ).order_by("connected_at", "pk")
+    alive = Connection.objects.filter(process__lease_until__gt=now).order_by("connected_at", "pk")
+    if not places.is_everywhere:
+        if not places.namespaces:
+            return found
+        alive = alive.filter(namespace__in=places.namespaces)
     return found + [
         Attendance(row.pk, row.namespace, None, "", person_of_connection(row)) for row in alive
     ]

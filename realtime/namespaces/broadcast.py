@@ -341,7 +341,11 @@ def run_from_thread(running: Coroutine[Any, Any, Result], twin: str) -> Result:
     process = serving_process()
     if process is not None:
         return process.run_threadsafe(running)
-    return async_to_sync(lambda: running)()
+
+    async def run() -> Result:
+        return await running
+
+    return async_to_sync(run)()
 
 
 def has_running_loop() -> bool:
