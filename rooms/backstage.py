@@ -109,6 +109,9 @@ class Backstage:
 
     async def _send(self, request: SendRequest) -> Sent:
         sent = await self._messages.submit(request)
+        if sent.standing is not None:
+            # Whoever may no longer be here must not hear it.
+            await self.watch.catch_up(request.namespace, sent.standing.version)
         if sent.is_new:
             whom = of(request.namespace).in_(request.draft.room)
             if sent.epoch is not None and sent.offset is not None:

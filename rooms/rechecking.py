@@ -13,7 +13,7 @@ from django.db import transaction
 from realtime.exceptions import Refused
 from rooms.accounts import Account, find_ended_sessions, read_accounts
 from rooms.denials import Code, denial_message
-from rooms.models import Room
+from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import decide
@@ -118,6 +118,7 @@ class _Asking:
         policies = {pk: found.policy for pk, found in self.rooms.items()}
         self.standings = load_standings(policies, persons.values()) if policies else {}
         self.accounts, self.ended_sessions = _read_people(attendances)
+        self.kicks = _read_kicks(attendances)
         self.ended: dict[str, str] = {}
         self.gone: list[_Gone] = []
         self.staying: dict[str, dict[str, Standing]] = {}
@@ -225,6 +226,9 @@ class _Asking:
             policy = attendance.own_policies.get(name)
         if policy is None:
             return _room_is_gone(name)
+        reason = self.kicks.get((attendance.socket_id, room_id))
+        if reason is not None:
+            return _kicked_out(name, reason)
         # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
         credentials = Credentials(now=self.now, is_joined=True, is_inside=True)
         return decide(policy, subject_of(attendance.person, standing), Action.JOIN, credentials)
@@ -260,6 +264,31 @@ def _read_people(attendances: Iterable[Attendance]) -> tuple[dict[str, Account],
     user_ids = {item.person.user_id for item in signed_in if item.person.user_id is not None}
     session_keys = {item.session_key for item in signed_in if item.session_key is not None}
     return read_accounts(user_ids), find_ended_sessions(session_keys)
+
+
+def _read_kicks(attendances: Sequence[Attendance]) -> dict[tuple[str, int], str]:
+    """Give why whose seats are to be freed, by socket and room."""
+    socket_ids = [attendance.socket_id for attendance in attendances if attendance.rooms]
+    if not socket_ids:
+        return {}
+    kicked = Seat.objects.filter(connection_id__in=socket_ids, kicked_at__isnull=False)
+    return {
+        (socket_id, room_id): reason
+        for socket_id, room_id, reason in kicked.order_by().values_list(
+            "connection_id", "room_id", "kick_reason"
+        )
+    }
+
+
+def _kicked_out(name: str, reason: str) -> Decision:
+    """Give the denial of somebody whom a moderator has put out; they may join again."""
+    return Decision(
+        allowed=False,
+        code=Code.KICKED.value,
+        reason=denial_message(Code.KICKED, name, stated_reason=reason),
+        rule="kick",
+        stated_reason=reason,
+    )
 
 
 def _room_is_gone(name: str) -> Decision:

@@ -46,6 +46,10 @@ class Watch:
         self._known: dict[str, int] = {}
         # What has changed and was not asked about yet: a failure leaves it there.
         self._owed: set[str] = set()
+        # What everybody was asked about at, and by namespace what writes have read ahead of that.
+        self._settled: dict[str, int] = {}
+        self._caught_up: dict[str, int] = {}
+        self._catching_up: dict[str, asyncio.Lock] = {}
         self._next_at: dict[str, datetime] = {}
         # Rooms whose known instants have been read; by invitation each person has one of their own.
         self._minded: set[int] = set()
@@ -56,7 +60,7 @@ class Watch:
 
     async def start(self) -> None:
         """Note what is known now, and begin to watch."""
-        self._known = await in_database(read_versions)
+        self._known = self._settled = await in_database(read_versions)
         self._all_due_at = time.monotonic() + self._recheck_s
         self._task = asyncio.create_task(self._run(), name="permission watch")
 
@@ -73,6 +77,18 @@ class Watch:
     def has_asked_since(self, began_at: float) -> bool:
         """Say whether a re-check has begun since, so that what came about meanwhile missed it."""
         return self._asked_at >= began_at
+
+    async def catch_up(self, namespace: str, version: int) -> None:
+        """Return once everybody in a namespace was asked about at this version, or a later one.
+
+        ``version`` is that of the namespace and the site together, as a write has read it.
+        """
+        if version <= self._asked_at_version(namespace):
+            return
+        async with self._catching_up.setdefault(namespace, asyncio.Lock()):
+            if version > self._asked_at_version(namespace):
+                await self.recheck(namespace)
+                self._caught_up[namespace] = version
 
     def seated(self, seat: Seated, *, by_invitation: bool) -> None:
         """Learn soon what is known to happen in a room that somebody has entered."""
@@ -124,6 +140,11 @@ class Watch:
         owed = set(self._owed)
         await self._settle(owed)
         self._owed -= owed
+        self._settled = versions
+
+    def _asked_at_version(self, namespace: str) -> int:
+        settled = self._settled.get(namespace, 0) + self._settled.get(SITE_KEY, 0)
+        return max(settled, self._caught_up.get(namespace, 0))
 
     async def _settle(self, owed: set[str]) -> None:
         everybody = tuple(self._attendees.values())
@@ -201,7 +222,9 @@ class Watch:
         """Send away whom the verdicts say; a seat that was taken anew since is left alone."""
         sent_away = 0
         for attendee, verdict, seats in judged:
-            attendee.account = verdict.account
+            # Of a seat that was taken meanwhile this account says nothing yet.
+            is_all = all(seats.get(room) is seat for room, seat in attendee.seats.items())
+            attendee.account = verdict.account if is_all else None
             if verdict.ended:
                 attendee.has_lost_rows = verdict.ended == SIGNED_OUT
                 attendee.socket.end(verdict.ended)

@@ -98,7 +98,7 @@ class Person:
     async def hears_only(self, *events: str) -> None:
         """Make sure that nothing else came before an answer that is asked for now."""
         await self.client.call("nothing like that")
-        heard = [item.event for item in self.client._kept if isinstance(item, Heard)]  # noqa: SLF001
+        heard = [item.event for item in self.client._kept if isinstance(item, Heard)]
         assert [event for event in heard if event not in events] == []
 
 
@@ -322,7 +322,7 @@ async def test_who_may_no_longer_be_in_a_namespace_is_disconnected(
 
 def forget(person: Person) -> None:
     """Drop what was heard so far."""
-    person.client._kept.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    person.client._kept.clear()  # type: ignore[attr-defined]
 
 
 async def ends(person: Person, door: str, reason: str, close_code: int) -> None:
@@ -493,8 +493,9 @@ async def test_an_unrelated_save_evicts_nobody(
         await guest.hears_only("newUser", "success", "message")
 
 
-async def test_losing_a_membership_a_group_or_a_permission_evicts(room: Room, alice: User) -> None:
-    def admit_by(how: str) -> None:
+@pytest.mark.parametrize("how", ["membership", "group", "permission"])
+async def test_losing_what_admits_evicts(how: str, room: Room, alice: User) -> None:
+    def admit_by() -> None:
         if how == "membership":
             Membership.objects.create(room=room, user=alice, role="member")
         elif how == "group":
@@ -502,7 +503,7 @@ async def test_losing_a_membership_a_group_or_a_permission_evicts(room: Room, al
         else:
             alice.user_permissions.add(Permission.objects.get(codename="moderate_room"))
 
-    def lose(how: str) -> None:
+    def lose() -> None:
         if how == "membership":
             Membership.objects.all().delete()
         elif how == "group":
@@ -514,12 +515,10 @@ async def test_losing_a_membership_a_group_or_a_permission_evicts(room: Room, al
     await room.groups.aadd(staff)
     await sync_to_async(change(access="groups"))(room, alice)
     async with serving() as site, somebody(site, "plain", alice) as person:
-        for how in ("membership", "group", "permission"):
-            await sync_to_async(admit_by)(how)
-            await recheck_everywhere()
-            await person.join()
-            await sync_to_async(lose)(how)
-            await felt(person, "forbidden")
+        await sync_to_async(admit_by)()
+        await person.join()
+        await sync_to_async(lose)()
+        await felt(person, "forbidden")
 
 
 async def test_a_group_that_the_room_no_longer_names_evicts(room: Room, alice: User) -> None:
@@ -678,7 +677,7 @@ async def test_a_join_that_a_recheck_has_missed_is_undone(
         person = await stack.enter_async_context(somebody(site, "plain", alice))
         guest = await stack.enter_async_context(somebody(site, "plain"))
         await guest.join()
-        ask = RoomNamespace._ask_to_join  # noqa: SLF001
+        ask = RoomNamespace._ask_to_join
 
         async def decided_then_banned(self: Any, *args: Any, **kwargs: Any) -> Any:
             outcome = await ask(self, *args, **kwargs)
@@ -692,3 +691,35 @@ async def test_a_join_that_a_recheck_has_missed_is_undone(
         await guest.client.call("message", {"room": "csgo", "text": "peace"})
         await person.hears_only("err", "success")
         await eventually(lambda: Seat.objects.count() == 1)
+
+
+async def test_a_kicked_person_leaves_hears_why_and_may_join_again(room: Room, alice: User) -> None:
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        await Seat.objects.filter(room=room).aupdate(
+            kicked_at=timezone.now(), kick_reason="be nice"
+        )
+        assert (await recheck_everywhere("/games")).evicted == 1
+        assert (await felt(person, "kicked"))["reason"] == "be nice"
+        await person.join()
+        assert (await recheck_everywhere("/games")).evicted == 0
+
+
+async def test_a_message_waits_until_those_who_may_not_hear_it_are_gone(
+    room: Room, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.versions.notify", lambda *_: None)
+    monkeypatch.setattr("rooms.watching.LOOK_EVERY_S", 60.0)
+    async with (
+        serving() as site,
+        somebody(site, "plain", alice) as person,
+        somebody(site, "plain") as guest,
+    ):
+        await person.join()
+        await guest.join()
+        await person.hear("newUser")
+        await sync_to_async(ban_here)(room, alice)
+        (answer,) = await guest.client.call("message", {"room": "csgo", "text": "without her"})
+        assert answer["ok"]
+        await felt(person, "banned")
+        await person.hears_only()
