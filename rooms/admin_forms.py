@@ -23,12 +23,12 @@ from rooms.models.invitations import LABEL_MAX
 from rooms.models.registry import NamespaceAccess, RoomAccess
 from rooms.models.roles import Role
 from rooms.models.rules import RuleSubject
+from rooms.moderating import INVITATIONS_AT_ONCE
 from rooms.networks import Network, parse_network
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-INVITATIONS_AT_ONCE = 500
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 # A new password on its way through the page that asks again: hashed, signed, for an hour.
 HASHED_PASSWORD = "hashed_password"  # noqa: S105 - a field's name

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import outranks, roles_to_give
-from rooms.admin.scope import scope_of
+from rooms.admin.scope import scope_of, staff_of
 from rooms.explaining import find_user
 from rooms.models import Room
 from rooms.models.roles import Role
@@ -80,7 +80,7 @@ class AppointPage(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
     def _appoint(self, request: HttpRequest, room: Room, wanted: dict[str, Any]) -> HttpResponse:
         user, role = wanted["user"], wanted["role"]
         with transaction.atomic():
-            set_role(room, user, role, actor=request.user)  # type: ignore[arg-type]  # the admin's users are users
+            set_role(room, user, role, actor=staff_of(request))
             if wanted.get("is_staff") and not user.is_staff:
                 user.is_staff = True
                 user.save(update_fields=["is_staff"])

@@ -20,7 +20,7 @@ from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import outranks
 from rooms.admin.receipts import tell_receipt
-from rooms.admin.scope import Scope, scope_of
+from rooms.admin.scope import Scope, scope_of, staff_of
 from rooms.admin_forms import network_problem
 from rooms.banning import (
     ALL_MESSAGES,
@@ -212,7 +212,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             lifted = [ban for ban in bans if self.has_delete_permission(request, ban)]
             for ban in lifted:
                 self.log_deletions(request, Ban.objects.filter(pk=ban.pk))
-            restored = undo_bans(lifted, timezone.now(), request.user)  # type: ignore[arg-type]  # the admin's users are users
+            restored = undo_bans(lifted, timezone.now(), staff_of(request))
             text = ngettext(
                 "Undone. %(count)d message is back.",
                 "Undone. %(count)d messages are back.",
@@ -232,7 +232,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
     def _carry_out(self, request: HttpRequest, order: BanOrder) -> HttpResponse:
         now = timezone.now()
         places = {at.namespace for at in find_concerned(order, now)}
-        banned: Banned = ban_together(order, now, request.user)  # type: ignore[arg-type]  # as above
+        banned: Banned = ban_together(order, now, staff_of(request))
         for ban in Ban.objects.filter(pk__in=banned.ban_ids):
             self.log_addition(request, ban, [{"added": {}}])
         text = ngettext(

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, path, reverse
@@ -18,13 +19,12 @@ from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
-from rooms.admin.ranking import rank_in, roles_to_give
+from rooms.admin.ranking import roles_to_give
 from rooms.admin.receipts import tell_receipt
-from rooms.admin.scope import ModeratedRows, scope_of
+from rooms.admin.scope import ModeratedRows, scope_of, staff_of
 from rooms.admin_forms import InviteForm
-from rooms.invitation_acts import issue_invitations, revoke_invitations
 from rooms.models import Grant, Invitation, Room
-from rooms.ranks import role_rank
+from rooms.services import issue_invitations, revoke_invitation
 
 # A cell that begins with one of these is a formula to a spreadsheet.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -154,17 +154,16 @@ class InvitationAdmin(ModeratedRows):
                 action="revoke",
                 sentence=text % {"count": came.count()},
                 form=form,
-                checkbox=admin.helpers.ACTION_CHECKBOX_NAME,
+                checkbox=ACTION_CHECKBOX_NAME,
             )
         rows = list(standing)
-        spared = revoke_invitations(
-            rows,
-            timezone.now(),
-            request.user,
-            removes_members=form.cleaned_data["remove_people"],
-            may_remove=lambda role, room: role_rank(role) < rank_in(request.user, room),
-        )
+        spared = list[str]()
         for row in rows:
+            spared += revoke_invitation(
+                row,
+                removes_members=form.cleaned_data["remove_people"],
+                actor=staff_of(request),
+            )
             self.log_change(request, row, [{"changed": {"fields": ["revoked at"]}}])
         text = ngettext(
             "%(count)d invitation revoked.", "%(count)d invitations revoked.", len(rows)
@@ -173,7 +172,7 @@ class InvitationAdmin(ModeratedRows):
         if spared:
             self.message_user(
                 request,
-                gettext("Members who rank as high as you stay: %(names)s.")
+                gettext("Members who rank as high as you, or were raised since, stay: %(names)s.")
                 % {"names": ", ".join(spared)},
                 messages.WARNING,
             )
@@ -209,11 +208,11 @@ class InvitationAdmin(ModeratedRows):
         made = issue_invitations(
             room,
             wanted["count"],
-            request.user,
             max_uses=wanted["max_uses"],
             expires_at=wanted["expires_at"],
             role=wanted["role"],
             label=wanted["label"],
+            actor=staff_of(request),
         )
         for invitation, _token in made:
             self.log_addition(request, invitation, [{"added": {}}])

@@ -10,10 +10,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from realtime.exceptions import RealtimeError
+from realtime.exceptions import RealtimeError, Refused
 from realtime.namespaces.broadcast import of
-from rooms.admin.scope import scope_of
-from rooms.models import Connection
+from rooms.admin.receipts import tell_receipt
+from rooms.admin.scope import scope_of, staff_of
+from rooms.models import Connection, Seat
+from rooms.services import kick
 
 
 class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -28,6 +30,26 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
             actions.pop("disconnect", None)
         actions.pop("delete_selected", None)
         return actions
+
+    @admin.action(description=_("Kick the selected people from their rooms"))
+    def kick(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        """Put these people out of the rooms that one looks after; they may join again."""
+        seats = Seat.objects.filter(connection__in=queryset.order_by()).select_related("connection")
+        places = {(seat.room_id, seat.person_key): seat for seat in scope_of(request).keep(seats)}
+        kicked, namespaces = 0, set[str]()
+        for (room_id, key), seat in places.items():
+            try:
+                kick(room_id, key, actor=staff_of(request))
+            except Refused as refused:
+                self.message_user(request, f"{key}: {refused}", messages.ERROR)
+                continue
+            self.log_change(request, seat.connection, gettext("Kicked."))
+            namespaces.add(seat.connection.namespace)
+            kicked += 1
+        text = ngettext("%(count)d kicked.", "%(count)d kicked.", kicked)
+        self.message_user(request, text % {"count": kicked}, messages.SUCCESS)
+        for namespace in sorted(namespaces):
+            tell_receipt(request, namespace)
 
     @admin.action(description=_("Disconnect the selected connections"))
     def disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:

@@ -96,7 +96,7 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
     )
     search_fields = ("id", "name", "guest_id", "address", "seats__room__name")
     search_help_text = _("Looks at names, ids, addresses and rooms.")
-    actions = ("disconnect",)
+    actions = ("kick", "disconnect")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         """Keep those whose process is alive, and bring along the rooms that may be seen."""
@@ -112,9 +112,13 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
             return not scope.is_empty
         return scope.keep(Seat.objects.filter(connection=row)).exists()
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Let a room's page lead to its own connections."""
-        return lookup == "seats__room__id__exact" or super().lookup_allowed(lookup, value, request)
+        return lookup == "seats__room__id__exact" or super().lookup_allowed(
+            lookup,
+            value,
+            request,  # type: ignore[arg-type]  # an overload for each
+        )
 
     @admin.display(description=_("rooms"))
     def room_names(self, connection: Connection) -> str:

@@ -30,10 +30,8 @@ def rank_in(user: Any, room: Room | None) -> int:  # noqa: ANN401 - any user mod
 
 
 def outranks(actor: Any, user: Any, room: Room | None) -> bool:  # noqa: ANN401 - any user model's
-    """Say whether ``actor`` may act on ``user``; superusers may, on everybody but themselves."""
-    if actor.pk == user.pk:
-        return False
-    return bool(actor.is_superuser) or rank_in(actor, room) > rank_in(user, room)
+    """Say whether ``actor`` may act on ``user``: with a room there, else everywhere."""
+    return rank_in(actor, room) > rank_in(user, room)
 
 
 def roles_to_give(actor: Any, room: Room) -> list[str]:  # noqa: ANN401 - any user model's

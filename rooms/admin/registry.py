@@ -184,7 +184,7 @@ class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-ar
         request: HttpRequest,
         obj: Room | None = None,
         **kwargs: Any,  # noqa: ANN401 - Django's own
-    ) -> type[MembershipFormSet]:
+    ) -> Any:  # noqa: ANN401 - Django's own
         """Let each form know whose rank counts."""
         own_form = type("OwnForm", (MembershipForm,), {"actor": request.user})
         return super().get_formset(request, obj, **{**kwargs, "form": own_form})
@@ -193,7 +193,7 @@ class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-ar
         """Let those look who look after the room."""
         return _looks_after(request, obj)
 
-    def has_add_permission(self, request: HttpRequest, obj: Room | None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
         """Let those add who look after the room."""
         return _looks_after(request, obj)
 

@@ -1,4 +1,4 @@
-"""What staff do to whole rooms from the list: close, open, announce, clear history.
+"""What staff do to whole rooms from the list: close, open, announce, evict all, clear history.
 
 What cannot be undone asks first; each act is done by a service, and logged.
 """
@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from realtime.exceptions import RealtimeError
 from rooms.admin.pages import admin_page
 from rooms.admin.receipts import tell_receipt
-from rooms.models import Message, Room
+from rooms.admin.scope import staff_of
+from rooms.models import Message, Room, Seat
+from rooms.models.sanctions import REASON_MAX
 from rooms.names import TEXT_MAX, clean_text
-from rooms.room_acts import clear_history, open_room
-from rooms.services import close_room, post_message
+from rooms.services import clear_history, close_room, evict_everybody, open_room, post_message
 
 
 class AnnouncementForm(forms.Form):
@@ -38,20 +39,26 @@ class AnnouncementForm(forms.Form):
             raise ValidationError(str(error)) from None
 
 
+class ReasonForm(forms.Form):
+    """Why, in the words that those concerned read."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=REASON_MAX, required=False)
+
+
 class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """The actions of the list of rooms; the queryset holds the person's own rooms alone."""
 
-    actions = ("close", "open", "announce", "clear_history")
+    actions = ("close", "open", "announce", "evict_all", "clear_history")
 
     @admin.action(description=_("Close the selected rooms"), permissions=("change",))
     def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         """Close them to everybody: those inside are evicted."""
-        self._each(request, queryset, lambda room: close_room(room, actor=request.user))
+        self._each(request, queryset, lambda room: close_room(room, actor=staff_of(request)))
 
     @admin.action(description=_("Open the selected rooms"), permissions=("change",))
     def open(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         """Open them again, within their hours."""
-        self._each(request, queryset, lambda room: open_room(room, actor=request.user))
+        self._each(request, queryset, lambda room: open_room(room, actor=staff_of(request)))
 
     @admin.action(
         description=_("Announce a message in the selected rooms"), permissions=("change",)
@@ -72,6 +79,34 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         self._each(request, queryset, lambda room: post_message(room, text))
         return None
 
+    @admin.action(description=_("Evict everybody from the selected rooms"), permissions=("change",))
+    def evict_all(self, request: HttpRequest, queryset: QuerySet[Room]) -> HttpResponse | None:
+        """Kick all who are there; they may join again."""
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_bound or not form.is_valid():
+            seats = Seat.objects.filter(room__in=queryset.order_by())
+            persons = seats.values("room", "person_key").distinct().count()
+            sentence = ngettext(
+                "%(count)d person is there and may join again.",
+                "%(count)d people are there and may join again.",
+                persons,
+            )
+            return self._confirm(
+                request,
+                queryset,
+                "evict_all",
+                gettext("Evict everybody"),
+                sentence % {"count": persons},
+                form,
+            )
+        reason = form.cleaned_data["reason"]
+        self._each(
+            request,
+            queryset,
+            lambda room: evict_everybody(room, reason=reason, actor=staff_of(request)),
+        )
+        return None
+
     @admin.action(description=_("Clear the history of the selected rooms"), permissions=("change",))
     def clear_history(self, request: HttpRequest, queryset: QuerySet[Room]) -> HttpResponse | None:
         """Delete all messages; offsets go on from where they are."""
@@ -90,14 +125,14 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
                 sentence % {"count": count},
                 None,
             )
-        self._each(request, queryset, lambda room: clear_history(room, actor=request.user))
+        self._each(request, queryset, lambda room: clear_history(room, actor=staff_of(request)))
         return None
 
     def _each(
         self, request: HttpRequest, rooms: QuerySet[Room], act: Callable[[Room], object]
     ) -> None:
         """Do it to each room, log it, and tell what came of it."""
-        name = str(self.get_actions(request)[request.POST["action"]][2])
+        name = gettext("Action “%(name)s”.") % {"name": request.POST["action"]}
         done, namespaces = 0, set[str]()
         for room in rooms.select_related("namespace"):
             try:

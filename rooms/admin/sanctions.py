@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -17,7 +16,7 @@ from rooms.admin.banning import BanPages
 from rooms.admin.impact import ShowsImpact
 from rooms.admin.kinds import FoundByUsername, PicksUsers
 from rooms.admin.links import admin_url
-from rooms.admin.scope import ModeratedRows, scope_of
+from rooms.admin.scope import ModeratedRows, scope_of, staff_of
 from rooms.admin_forms import RuleForm, SanctionForm
 from rooms.impact import Places
 from rooms.models import AccessRule, Ban, Mute
@@ -100,12 +99,12 @@ class AccessRuleAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         db_field: Any,  # noqa: ANN401 - Django's own
         request: HttpRequest,
         **kwargs: Any,  # noqa: ANN401 - Django's own
-    ) -> forms.ModelChoiceField | None:
+    ) -> forms.ModelChoiceField[Any] | None:
         """Offer the rooms that the person owns."""
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         scope = scope_of(request)
         if db_field.name == "room" and field is not None and not scope.is_everything:
-            field.queryset = field.queryset.filter(pk__in=scope.owned_ids)
+            field.queryset = scope.rooms().filter(pk__in=scope.owned_ids)
         return field
 
 
@@ -171,8 +170,8 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
         """Note who made it."""
-        if not change and isinstance(request.user, AbstractBaseUser):
-            obj.created_by_id = request.user.pk
+        if not change:
+            obj.created_by_id = staff_of(request).pk
         super().save_model(request, obj, form, change)
 
     @admin.display(description=_("whom"))

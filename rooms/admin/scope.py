@@ -4,10 +4,14 @@ The permission ``rooms.moderate_room`` opens all rooms; without it a person sees
 rooms that they moderate alone, whatever Django's own permissions they hold.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
@@ -63,6 +67,14 @@ class Scope:
     def rooms(self) -> QuerySet[Room]:
         """Give the rooms."""
         return self.keep(Room.objects.all(), "pk")
+
+
+def staff_of(request: HttpRequest) -> AbstractBaseUser:
+    """Give the user who makes this request: the admin lets nobody else in."""
+    user = request.user
+    if not isinstance(user, AbstractBaseUser):
+        raise PermissionDenied
+    return user
 
 
 def scope_of(request: HttpRequest) -> Scope:
@@ -168,7 +180,7 @@ class ModeratedRows(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         db_field: Any,  # noqa: ANN401 - Django's own
         request: HttpRequest,
         **kwargs: Any,  # noqa: ANN401 - Django's own
-    ) -> ModelChoiceField | None:
+    ) -> ModelChoiceField[Any] | None:
         """Offer the person's own rooms, and ask for one of them where they have not got all."""
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "room" and field is not None:

@@ -1,12 +1,14 @@
-"""The admin as a moderator uses it: rules, bans, invitations, whom a save puts out, one's own rooms."""
+"""The admin as a moderator uses it: bans, invitations, whom a save puts out, one's own rooms."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from rooms.models import (
     Message,
     Mute,
     Room,
+    Seat,
 )
 from rooms.people import Person
 from tests.rooms.people import appoint, denied, join, make_guest, make_room, make_user
@@ -44,7 +47,7 @@ def csgo() -> Room:
 
 
 def moderator(room: Room, role: str = "moderator", name: str = "mod") -> Client:
-    """A browser of somebody of the staff who looks after one room, with every permission but one."""
+    """A browser of somebody of the staff who looks after one room, with all permissions but one."""
     user = User.objects.create_user(name, password="x", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="rooms").exclude(codename="moderate_room")
@@ -372,7 +375,7 @@ def test_a_moderator_sees_and_reaches_only_the_rooms_that_they_moderate(csgo: Ro
     rows["room"] = [csgo, bt1]
     rows["seat"] = [room.seats.get() for room in (csgo, bt1)]
     rows["membership"] = [
-        Membership.objects.get(room=room, user=alice.user_id) for room in (csgo, bt1)
+        Membership.objects.get(room=room, user_id=alice.key) for room in (csgo, bt1)
     ]
     rows["connection"] = [room.seats.get().connection for room in (csgo, bt1)]
     rows["decisionrecord"] = [DecisionRecord.objects.get(room=name) for name in ("csgo", "bt1")]
@@ -418,7 +421,7 @@ def test_nobody_acts_on_one_who_ranks_as_high_nor_gives_more_than_they_have(csgo
         assert mod.post(page("membership", "delete", held.pk), {"post": "yes"}).status_code == 403
         form = {"room": csgo.pk, "user": held.user_id, "role": "member"}
         assert mod.post(page("membership", "change", held.pk), form).status_code == 403
-    form = {"room": csgo.pk, "user": alice.user_id, "role": "owner"}
+    form = {"room": csgo.pk, "user": alice.key, "role": "owner"}
     assert list(errors_of(mod.post(page("membership", "add"), form))) == ["role"]
     rule = rule_form(room=csgo.pk, subject="user", user=owner.user_id)
     assert mod.post(page("accessrule", "add"), rule).status_code == 403
@@ -539,3 +542,40 @@ def test_grants_that_were_taken_back_are_shown_so(staff: Client, csgo: Room) -> 
         revoked_at=timezone.now(),
     )
     assert 'alt="False"' in staff.get(page("grant")).content.decode()
+
+
+def test_a_kick_is_of_ones_own_rooms_and_of_lower_ranks(csgo: Room) -> None:
+    bt1 = make_room("bt1")
+    guest, owner = make_guest(), make_user("owner")
+    appoint(csgo, owner, "owner")
+    for person, room in ((guest, csgo), (guest, bt1), (owner, csgo)):
+        seat(person, room)
+    mod = moderator(csgo)
+    sockets = list(Connection.objects.values_list("pk", flat=True))
+    mod.post(page("connection"), {"action": "kick", "_selected_action": sockets})
+    kicked = Seat.objects.filter(kicked_at__isnull=False)
+    assert [(row.room, row.person_key) for row in kicked] == [(csgo, guest.key)]
+
+
+def test_everybody_is_evicted_after_a_question(staff: Client, csgo: Room) -> None:
+    for _number in range(2):
+        seat(make_guest(), csgo)
+    form = {"action": "evict_all", "_selected_action": [csgo.pk]}
+    assert "2 people are there" in staff.post(page("room"), form).content.decode()
+    assert not Seat.objects.filter(kicked_at__isnull=False).exists()
+    staff.post(page("room"), {**form, "confirmed": "yes", "reason": "a pause"})
+    assert Seat.objects.filter(kicked_at__isnull=False, kick_reason="a pause").count() == 2
+
+
+def test_the_command_kicks_and_says_whom_it_does_not_find(csgo: Room) -> None:
+    guest = make_guest()
+    seat(guest, csgo)
+    for arguments, words in (
+        (("nobody", "/games/csgo"), "no user"),
+        ((guest.key, "/games/none"), "no room"),
+        ((guest.key, "/games"), "no room"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            call_command("kick", *arguments)
+    call_command("kick", guest.key, "/games/csgo", "--reason", "enough", stdout=StringIO())
+    assert Seat.objects.get().kick_reason == "enough"

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 def ask(person: Person, room: str | None = "csgo", **fields: str | Action) -> Explanation:
     action = fields.pop("action", Action.JOIN)
-    question = Question(person, "/games", room, Action(action), **fields)  # type: ignore[arg-type]
+    question = Question(person, "/games", room, Action(action), **fields)
     return explain(question, timezone.now())
 
 
