@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from realtime.conf import trusted_proxies
 from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
-from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
+from realtime.namespaces.consumer import ProcessInfo
 from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
@@ -33,10 +33,12 @@ from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
+from rooms.moderator_events import ModeratorEvents
 from rooms.people import KnownPowers, Person
 from rooms.policy import unknown_room
 from rooms.policy_values import Decision, Policy
 from rooms.presence import Place
+from rooms.private_events import PrivateEvents
 from rooms.reading import (
     find_policy,
     make_room_for,
@@ -55,7 +57,7 @@ from rooms.throttle import Throttled
 from rooms.watching import kicked
 
 
-class RoomNamespace(NamespaceConsumer):
+class RoomNamespace(ModeratorEvents, PrivateEvents):
     """A namespace whose rooms are ``Room`` rows, with messages, history and presence.
 
     Answers where a ``Namespace`` row has its path, and also without one where a subclass declares
@@ -239,12 +241,18 @@ class RoomNamespace(NamespaceConsumer):
     async def history(self, request: str | ReadHistory) -> Shape:
         """Read a page of a room's messages."""
         asked = ReadHistory(room=request) if isinstance(request, str) else request
-        name = requests.clean_name(asked.room)
+        if (asked.room is None) == (asked.with_user is None):
+            raise requests.bad_request(
+                _("Ask for a room's messages, or those with a user."), "room"
+            )
         before = requests.clean_offset(asked.before, "before")
         after = requests.clean_offset(asked.after, "after")
         if before is not None and after is not None:
             raise requests.bad_request(_("Ask for messages before or after, not both."), "before")
         limit = requests.clean_limit(asked.limit, self.options.history_page)
+        if asked.with_user is not None:
+            return await self._private_history(asked.with_user, before, after, limit)
+        name = requests.clean_name(asked.room or "")
         epoch, page = await in_database(
             read_history,
             self.namespace,
@@ -261,6 +269,7 @@ class RoomNamespace(NamespaceConsumer):
     async def list_rooms(self, request: ListRooms | None = None) -> Shape:
         """List the rooms that this person may know of."""
         asked = request or ListRooms()
+        began_at = time.monotonic()
         page = await in_database(
             list_rooms,
             self.namespace,
@@ -273,6 +282,7 @@ class RoomNamespace(NamespaceConsumer):
             powers=self._powers.fresh(self.options.recheck_s),
         )
         self._powers.remember(page.powers)
+        self._backstage.watch.lists.given(self._attendee, page.rooms, began_at)
         return {"ok": True, "rooms": page.rooms, "more": page.has_more}
 
     @event("members")
@@ -380,6 +390,7 @@ class RoomNamespace(NamespaceConsumer):
             page=self.options.history_page,
             is_joined=is_joined,
             password_given=asked.password is not None,
+            invitation=asked.invitation,
             since=asked.since,
             epoch=asked.epoch,
             powers=self._powers.fresh(self.options.recheck_s),

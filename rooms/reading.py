@@ -4,17 +4,26 @@ Synchronous, for the pool. Whoever is not in a room may read it if they may mode
 others a room that they have not joined is ``not_joined``, whether it exists or not.
 """
 
+from dataclasses import replace
+
 from django.utils import timezone
 
 from rooms.history import NOTHING, Page, after, before, latest
 from rooms.listing import list_members
 from rooms.models import Message, Namespace, Room
 from rooms.models.records import RecordKind
-from rooms.people import Person, Standing, load_powers, load_standings, subject_of
-from rooms.policy import decide
+from rooms.people import (
+    NO_POWERS,
+    Person,
+    Standing,
+    load_powers,
+    load_standings,
+    subject_of,
+)
+from rooms.policy import decide, shown_code, unknown_room
 from rooms.policy_values import Action, Credentials, Decision, Policy
 from rooms.records import Denial, record_denials
-from rooms.refusals import not_joined
+from rooms.refusals import not_joined, refusal
 from rooms.registry import NamespaceDefaults, find_rooms
 from rooms.shapes import Shape, message_shape
 
@@ -70,6 +79,29 @@ def find_policy(namespace: str, name: str) -> Policy | None:
     """Give what a room's row asks for, or None where there is no row."""
     found = find_rooms([(namespace, name)]).get((namespace, name))
     return found.policy if found is not None else None
+
+
+def find_moderated(namespace: str, name: str, person: Person, *, is_joined: bool) -> int:
+    """Give the key of a room that this person may moderate.
+
+    Raises ``Refused``: ``unknown_room`` for one that they may not know of, as for a missing one.
+    """
+    found = find_rooms([(namespace, name)], [person]).get((namespace, name))
+    powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
+    if found is None:
+        raise refusal(unknown_room(name), name)
+    policy = found.policy
+    standing = load_standings({found.row.pk: policy}, [person]).get(
+        (found.row.pk, person.key), Standing()
+    )
+    subject = subject_of(person, replace(standing, powers=powers))
+    credentials = Credentials(now=timezone.now(), is_joined=is_joined)
+    verdict = decide(policy, subject, Action.MODERATE, credentials)
+    if verdict.allowed:
+        return found.row.pk
+    if shown_code(verdict, policy, subject, credentials) != verdict.code:
+        verdict = unknown_room(name)
+    raise refusal(verdict, name)
 
 
 def make_room_for(namespace: str, name: str, defaults: NamespaceDefaults | None) -> None:

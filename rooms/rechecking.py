@@ -163,10 +163,10 @@ class _Asking:
         for attendance in self.attendances:
             for own in (attendance.own_policies or {}).values():
                 if own is not None:
-                    instants.setdefault(attendance.namespace, []).extend(_instants_of(own))
+                    instants.setdefault(attendance.namespace, []).extend(instants_of(own))
         for found in self.rooms.values():
             path = found.row.namespace.path
-            instants.setdefault(path, []).extend(_instants_of(found.policy))
+            instants.setdefault(path, []).extend(instants_of(found.policy))
         for (room_id, _person), standing in self.standings.items():
             ends = [grant.expires_at for grant in standing.grants if grant.expires_at is not None]
             instants.setdefault(self.rooms[room_id].row.namespace.path, []).extend(ends)
@@ -308,7 +308,8 @@ def _denial(gone: _Gone) -> Denial:
     )
 
 
-def _instants_of(policy: Policy) -> Iterable[datetime]:
+def instants_of(policy: Policy) -> Iterable[datetime]:
+    """Give when something that is known of a room begins or ends."""
     own = [policy.opens_at, policy.closes_at]
     own += [sanction.expires_at for sanction in policy.bans]
     return [

@@ -118,7 +118,8 @@ def lock_rooms(room_ids: Collection[int], *, may_remember: bool = False) -> dict
     In the order of their keys, so that two who lock the same rooms wait and never deadlock.
     ``may_remember`` as in ``find_rooms``.
     """
-    rows = Room.objects.select_for_update(of=("self",)).filter(pk__in=room_ids).order_by("pk")
+    # By key: whoever knows it may also lock a room of two users.
+    rows = Room.everywhere.select_for_update(of=("self",)).filter(pk__in=room_ids).order_by("pk")
     return {found.row.pk: found for found in with_policies(rows, may_remember=may_remember)}
 
 
