@@ -11,6 +11,7 @@ from rooms.policy_values import Policy
 from rooms.presence import Place
 from rooms.rechecking import Attendance
 from rooms.registry import NamespaceDefaults
+from rooms.shapes import Shape
 
 
 class AttendedSocket(Protocol):
@@ -55,6 +56,9 @@ class Attendee:
     seats: dict[str, Seated] = field(default_factory=dict)
     account: Account | None = None
     has_lost_rows: bool = False
+    # The rooms that it was told of, by name, once it has asked; and whether to look again soon.
+    told: dict[str, Shape] | None = None
+    is_list_due: bool = False
     # Rooms that it was evicted from and whose seats are being freed: who joins again waits.
     leaving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 

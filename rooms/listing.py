@@ -74,12 +74,12 @@ def list_rooms(
     }
     return RoomsPage(
         [
-            _room_shape(
+            room_shape(
                 room,
-                person,
                 subjects[room.row.pk],
-                occupancy,
                 now,
+                members=occupancy.persons(room.row.pk),
+                is_inside=occupancy.sockets(room.row.pk, person.key) > 0,
                 is_joined=room.row.name in joined,
             )
             for room in found[:limit]
@@ -162,22 +162,19 @@ def _searched(rooms: QuerySet[Room], search: str, after: str) -> QuerySet[Room]:
     return later.filter(Q(name__icontains=search) | Q(title__icontains=search))
 
 
-def _room_shape(
+def room_shape(
     found: FoundRoom,
-    person: Person,
     subject: Subject,
-    occupancy: Occupancy,
     now: datetime,
     *,
+    members: int,
+    is_inside: bool,
     is_joined: bool,
 ) -> Shape:
+    """Give one room of a list, with the denial that a join without credentials gets now."""
     row = found.row
-    members = occupancy.persons(row.pk)
     credentials = Credentials(
-        now=now,
-        is_joined=is_joined,
-        is_inside=occupancy.sockets(row.pk, person.key) > 0,
-        persons_present=members,
+        now=now, is_joined=is_joined, is_inside=is_inside, persons_present=members
     )
     decision = decide(found.policy, subject, Action.JOIN, credentials)
     return {

@@ -16,6 +16,7 @@ from django.utils import timezone
 from realtime.exceptions import Refused
 from realtime.namespaces.database import in_database
 from rooms.attendees import AttendedSocket, Attendee, Seated
+from rooms.list_teller import ListTeller
 from rooms.models.versions import PEOPLE_KEY, SITE_KEY
 from rooms.policy_values import Policy
 from rooms.rechecking import SIGNED_OUT, Findings, Verdict, find_changed_accounts, recheck
@@ -43,6 +44,7 @@ class Watch:
         self._attendees = attendees
         self._vacate = vacate
         self._recheck_s = recheck_s
+        self.lists = ListTeller(attendees)
         self._known: dict[str, int] = {}
         # What has changed and was not asked about yet: a failure leaves it there.
         self._owed: set[str] = set()
@@ -139,8 +141,19 @@ class Watch:
             self._owed.add(SITE_KEY)
         owed = set(self._owed)
         await self._settle(owed)
-        self._owed -= owed
         self._settled = versions
+        await self._tell_lists(owed)
+        self._owed -= owed
+
+    async def _tell_lists(self, owed: set[str]) -> None:
+        is_everywhere = bool(owed & {SITE_KEY, PEOPLE_KEY})
+        self._expect(await self.lists.tell_changes(None if is_everywhere else owed))
+        await self.lists.tell_counts()
+
+    def _expect(self, instants: Mapping[str, datetime]) -> None:
+        """Look again when something is known to begin or end."""
+        for path, at in instants.items():
+            self._next_at[path] = min(at, self._next_at.get(path, at))
 
     def _asked_at_version(self, namespace: str) -> int:
         settled = self._settled.get(namespace, 0) + self._settled.get(SITE_KEY, 0)
@@ -208,8 +221,7 @@ class Watch:
         policies = await _own_policies(attendees)
         attendances = [attendee.attendance(policies.get(_kind(attendee))) for attendee in attendees]
         findings = await in_database(recheck, attendances, timezone.now())
-        for path, at in findings.next_at.items():
-            self._next_at[path] = min(at, self._next_at.get(path, at))
+        self._expect(findings.next_at)
         self._minded |= {room_id for item in attendances for _name, room_id in item.rooms}
         return findings
 

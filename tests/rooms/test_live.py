@@ -723,3 +723,85 @@ async def test_a_message_waits_until_those_who_may_not_hear_it_are_gone(
         assert answer["ok"]
         await felt(person, "banned")
         await person.hears_only()
+
+
+async def listed(person: Person) -> dict[str, Any]:
+    """Ask for the rooms; give them by name."""
+    (answer,) = await person.client.call("rooms")
+    forget(person)
+    return {room["name"]: room for room in answer["rooms"]}
+
+
+async def test_who_asked_for_the_rooms_hears_what_changes_within_a_second(
+    room: Room, alice: User, door: str
+) -> None:
+    async with (
+        serving() as site,
+        somebody(site, door, alice) as person,
+        somebody(site, door) as guest,
+        somebody(site, door) as silent,
+    ):
+        assert (await listed(person))["csgo"]["code"] is None
+        await listed(guest)
+        await sync_to_async(change(access="login", title="CS"))(room, alice)
+        async with asyncio.timeout(FELT_WITHIN_S + SLACK_S):
+            for one, code in ((person, None), (guest, "login_required")):
+                news = await one.hear("roomsChanged")
+                (shape,) = news["changed"]
+                assert (shape["title"], shape["code"], news["removed"]) == ("CS", code, [])
+        await silent.hears_only()
+
+
+async def test_a_hidden_room_is_told_to_its_members_alone(room: Room, alice: User) -> None:
+    await Membership.objects.acreate(room=room, user=alice, role="member")
+    async with (
+        serving() as site,
+        somebody(site, "plain", alice) as member,
+        somebody(site, "plain") as guest,
+    ):
+        await listed(member)
+        await listed(guest)
+        await sync_to_async(change(is_listed=False))(room, alice)
+        async with asyncio.timeout(FELT_WITHIN_S + SLACK_S):
+            assert await guest.hear("roomsChanged") == {"changed": [], "removed": ["csgo"]}
+        await sync_to_async(change(title="secret", is_listed=False))(room, alice)
+        async with asyncio.timeout(FELT_WITHIN_S + SLACK_S):
+            (shape,) = (await member.hear("roomsChanged"))["changed"]
+            assert shape["title"] == "secret"
+        await guest.hears_only()
+        await sync_to_async(delete_room)(room, alice)
+        async with asyncio.timeout(FELT_WITHIN_S + SLACK_S):
+            assert (await member.hear("roomsChanged"))["removed"] == ["csgo"]
+        await guest.hears_only()
+
+
+async def test_counts_are_told_at_most_once_in_two_seconds(room: Room, alice: User) -> None:
+    del room
+    async with (
+        serving() as site,
+        somebody(site, "plain", alice) as person,
+        somebody(site, "plain") as first,
+        somebody(site, "plain") as second,
+    ):
+        await listed(person)
+        await first.join()
+        async with asyncio.timeout(4):
+            (shape,) = (await person.hear("roomsChanged"))["changed"]
+        told_at = time.monotonic()
+        assert shape["members"] == 1
+        await second.join()
+        async with asyncio.timeout(4):
+            (shape,) = (await person.hear("roomsChanged"))["changed"]
+        assert shape["members"] == 2
+        assert time.monotonic() - told_at > 1.5
+
+
+async def test_a_room_that_opens_by_the_clock_is_told(room: Room, alice: User) -> None:
+    soon = timezone.now() + timedelta(seconds=2)
+    await sync_to_async(change(opens_at=soon))(room, alice)
+    async with serving() as site, somebody(site, "plain") as guest:
+        assert (await listed(guest))["csgo"]["code"] == "room_closed"
+        async with asyncio.timeout(5):
+            (shape,) = (await guest.hear("roomsChanged"))["changed"]
+        assert shape["code"] is None
+        assert (timezone.now() - soon).total_seconds() < FELT_WITHIN_S + SLACK_S
