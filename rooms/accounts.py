@@ -14,6 +14,7 @@ from django.contrib.auth import get_backends, get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.utils import timezone
 
+from rooms.auth_backends import RoomBackend
 from rooms.changes import find_session_model
 from rooms.people import PERMISSION, Powers
 
@@ -90,6 +91,8 @@ def _find_moderators(users: Collection[Any]) -> set[str]:
         asked = {key: user for key, user in active.items() if key not in found}
         if not asked:
             break
+        if isinstance(backend, RoomBackend):
+            continue  # it speaks of one room at a time
         if isinstance(backend, ModelBackend) and _is_djangos_own(backend):
             able = backend.with_perm(PERMISSION, include_superusers=False)
             rows = able.filter(pk__in=asked).values_list("pk", flat=True)
