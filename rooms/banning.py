@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from realtime.exceptions import UsageError
 from realtime.namespaces.broadcast import of
 from rooms.impact import Attendance, Places, find_attendances
 from rooms.models import Ban, DecisionRecord, Grant, Message, Namespace, Room
+from rooms.models.people import GrantQuerySet
 from rooms.models.records import RecordKind
 from rooms.networks import Network, parse_network
 from rooms.people import Person
@@ -136,7 +137,7 @@ def _ban(
     )
 
 
-def _grants(order: BanOrder) -> "QuerySet[Grant]":
+def _grants(order: BanOrder) -> GrantQuerySet:
     """Find what let the named persons in, in the places that the order is for."""
     held = _holders(order.persons)
     return Grant.objects.filter(held & _in_places(order)) if held else Grant.objects.none()

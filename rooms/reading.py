@@ -18,13 +18,14 @@ from rooms.people import (
     Standing,
     load_powers,
     load_standings,
+    reads_groups,
     subject_of,
 )
 from rooms.policy import decide, shown_code, unknown_room
 from rooms.policy_values import Action, Credentials, Decision, Policy
 from rooms.records import Denial, record_denials
 from rooms.refusals import not_joined, refusal
-from rooms.registry import NamespaceDefaults, find_rooms
+from rooms.registry import NamespaceDefaults, find_rooms, with_policies
 from rooms.shapes import Shape, message_shape
 
 
@@ -57,10 +58,8 @@ def read_members(
     namespace: str, name: str, person: Person, *, seated_in: int | None
 ) -> tuple[list[Shape], int]:
     """Give who is in a room and how many they are; raises ``Refused``."""
-    room_id = seated_in
-    if room_id is None:
-        room_id = _readable_room(namespace, name, person, seated_in).pk
-    return list_members(room_id, timezone.now())
+    room = _readable_room(namespace, name, person, seated_in)
+    return list_members(room.pk, timezone.now())
 
 
 def read_missed(namespace: str, name: str, epoch: str, after: int, upto: int) -> list[Shape]:
@@ -132,10 +131,7 @@ def record_denied_join(namespace: str, name: str, person: Person, decision: Deci
 
 def _readable_room(namespace: str, name: str, person: Person, seated_in: int | None) -> Room:
     if seated_in is not None:
-        room = Room.objects.filter(pk=seated_in).first()
-        if room is None:
-            raise not_joined(name)
-        return room
+        return _seated_room(seated_in, name, person)
     # Guests moderate nothing. The account is looked at for rooms that are missing, too.
     if person.user_id is None:
         raise not_joined(name)
@@ -150,4 +146,23 @@ def _readable_room(namespace: str, name: str, person: Person, seated_in: int | N
     verdict = decide(found.policy, subject, Action.READ, Credentials(now=timezone.now()))
     if not verdict.allowed:
         raise not_joined(name)
+    return found.row
+
+
+def _seated_room(room_id: int, name: str, person: Person) -> Room:
+    """Give the room that somebody is in, if they still may be there."""
+    found = next(iter(with_policies(Room.objects.filter(pk=room_id), may_remember=True)), None)
+    if found is None or found.row.name != name:
+        raise not_joined(name)
+    standing = load_standings({room_id: found.policy}, [person]).get(
+        (room_id, person.key), Standing()
+    )
+    credentials = Credentials(now=timezone.now(), is_joined=True)
+    is_known = person.user_id is None or not reads_groups(found.policy)
+    verdict = decide(found.policy, subject_of(person, standing), Action.READ, credentials)
+    if person.user_id is not None and not (is_known and verdict.allowed):
+        standing = replace(standing, powers=load_powers(person.user_id))
+        verdict = decide(found.policy, subject_of(person, standing), Action.READ, credentials)
+    if not verdict.allowed:
+        raise refusal(verdict, name)
     return found.row
