@@ -231,7 +231,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
 
     def _carry_out(self, request: HttpRequest, order: BanOrder) -> HttpResponse:
         now = timezone.now()
-        places = {at.namespace for at in find_concerned(order, now)}
+        leaving = find_concerned(order, now)
         banned: Banned = ban_together(order, now, staff_of(request))
         for ban in Ban.objects.filter(pk__in=banned.ban_ids):
             self.log_addition(request, ban, [{"added": {}}])
@@ -241,8 +241,8 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             banned.removed,
         )
         self.message_user(request, text % {"count": banned.removed}, messages.SUCCESS)
-        for namespace in sorted(places):
-            tell_receipt(request, namespace)
+        for namespace in sorted({at.namespace for at in leaving}):
+            tell_receipt(request, namespace, leaving)
         return HttpResponseRedirect(
             admin_url("rooms_ban_done", ids=",".join(str(key) for key in banned.ban_ids))
         )

@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 
 from rooms.admin.pages import admin_page
 from rooms.admin.receipts import tell_receipt
-from rooms.impact import NAMED_MOST, Flip, Places, find_attendances, flips, judge
+from rooms.impact import NAMED_MOST, Attendance, Flip, Places, find_attendances, flips, judge
 
 CONFIRMED = "impact_confirmed"
 _TRIAL = "rooms_trial"
@@ -31,11 +31,12 @@ class _TrialOver(Exception):  # noqa: N818 - no error: the way back out of a sav
 
 @dataclass(slots=True)
 class _Trial:
-    """What came of saving for trial; ``row`` is what was saved."""
+    """What came of saving for trial: ``row`` was saved, the sockets ``leaving`` have to go."""
 
     row: Any = None
     is_saved: bool = False
     gone: list[Flip] = field(default_factory=list)
+    leaving: list[Attendance] = field(default_factory=list)
     hidden: list[tuple[str, str]] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
 
@@ -104,7 +105,7 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         response = view()
         if trial.is_saved:
             for namespace in sorted(trial.namespaces):
-                tell_receipt(request, namespace)
+                tell_receipt(request, namespace, trial.leaving)
         return response
 
     def _try(self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]) -> _Trial:
@@ -127,7 +128,9 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
                             trial.hidden = self.hidden_fields(request, trial.row)
                         raise _TrialOver
                 except _TrialOver:
-                    trial.gone = flips(judge(attendances, now), after)
+                    before = judge(attendances, now)
+                    trial.gone = flips(before, after)
+                    trial.leaving = [at for at in attendances if after[at] and not before[at]]
                 trial.namespaces = {at.namespace for at in attendances}
                 transaction.set_rollback(True)
         finally:

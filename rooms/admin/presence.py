@@ -117,7 +117,7 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
         return lookup == "seats__room__id__exact" or super().lookup_allowed(
             lookup,
             value,
-            request,  # type: ignore[arg-type]  # an overload for each
+            request,
         )
 
     @admin.display(description=_("rooms"))
