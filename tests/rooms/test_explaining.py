@@ -1,4 +1,4 @@
-"""Check access and ``manage.py explain``: the same verdict as a join, and what staff need to know."""
+"""Check access and ``manage.py explain``: the same verdict as a join, and what staff ask for."""
 
 from datetime import timedelta
 from io import StringIO
