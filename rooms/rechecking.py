@@ -1,14 +1,12 @@
 """Asking again, for many sockets at once, whether they may still be where they are.
 
 One unit of database work: a fixed number of queries for all of them, and the same ``decide`` as
-at the door. Records what it finds; carries out nothing. Source: DESIGN section 7, "Live".
+at the door. Writes nothing and carries out nothing. Source: DESIGN section 7, "Live".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-
-from django.db import transaction
 
 from realtime.exceptions import Refused
 from rooms.accounts import Account, find_ended_sessions, read_accounts
@@ -18,7 +16,7 @@ from rooms.models.records import RecordKind
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import decide
 from rooms.policy_values import Action, Credentials, Decision, NamespacePolicy, Policy, RuleSet
-from rooms.records import Denial, record_denials
+from rooms.records import Denial, name_denials
 from rooms.refusals import refusal
 from rooms.registry import (
     FoundRoom,
@@ -71,6 +69,8 @@ class Findings:
 
     verdicts: list[Verdict]
     next_at: dict[str, datetime]
+    # To be kept once those concerned are gone: ``records.keep_named``.
+    denials: list[tuple[str, Denial]]
 
 
 def find_changed_accounts(
@@ -88,12 +88,10 @@ def find_changed_accounts(
 
 
 def recheck(attendances: Sequence[Attendance], now: datetime) -> Findings:
-    """Decide about each socket and each of its rooms anew, and record who has to go."""
-    with transaction.atomic():
-        asking = _Asking(attendances, now)
-        asking.run()
-        asking.record()
-    return Findings(asking.verdicts(), asking.next_at())
+    """Decide about each socket and each of its rooms anew."""
+    asking = _Asking(attendances, now)
+    asking.run()
+    return Findings(asking.verdicts(), asking.next_at(), asking.name_denials())
 
 
 @dataclass(slots=True)
@@ -130,12 +128,13 @@ class _Asking:
                 self.ended[attendance.socket_id] = SIGNED_OUT
             elif not self._refuse_namespace(attendance):
                 self._ask_rooms(attendance)
-
-    def record(self) -> None:
-        """Keep who was sent away, and why."""
-        refs = record_denials([_denial(gone) for gone in self.gone], self.now) if self.gone else []
+        refs = name_denials([_denial(gone) for gone in self.gone])
         for gone, ref in zip(self.gone, refs, strict=True):
             gone.ref = ref
+
+    def name_denials(self) -> list[tuple[str, Denial]]:
+        """Give what is to be kept of those who were sent away, by ref."""
+        return [(gone.ref, _denial(gone)) for gone in self.gone]
 
     def verdicts(self) -> list[Verdict]:
         """Give what is to become of each socket, in order."""

@@ -20,18 +20,20 @@ from rooms.list_teller import ListTeller
 from rooms.models.versions import PEOPLE_KEY, SITE_KEY
 from rooms.policy_values import Policy
 from rooms.rechecking import SIGNED_OUT, Findings, Verdict, find_changed_accounts, recheck
+from rooms.records import Denial, keep_named
 from rooms.versions import read_versions
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 # So many sockets are asked about in one unit of database work.
-CHUNK = 500
+CHUNK = 250
 # What somebody is told who is no longer let into a room, beside the code and the message.
 _KICKED_FIELDS = ("reason", "until", "ref")
 
 _Kind = tuple[type[AttendedSocket], str]
 # Frees the seats of those who were evicted and tells their rooms.
+_Vacated = tuple[Attendee, Sequence[Seated]]
 Vacate = Callable[[Attendee, Sequence[Seated]], None]
 
 
@@ -111,7 +113,9 @@ class Watch:
         if findings is None:
             return {}
         (verdict,) = findings.verdicts
-        await self._carry_out([(attendee, verdict, dict(attendee.seats))], tell=tell)
+        vacated: list[_Vacated] = []
+        await self._carry_out([(attendee, verdict, dict(attendee.seats))], vacated, tell=tell)
+        await self._wind_up(vacated, findings.denials)
         return dict(verdict.evicted)
 
     async def _run(self) -> None:
@@ -204,14 +208,28 @@ class Watch:
 
     async def _recheck(self, attendees: Iterable[Attendee]) -> int:
         evictions = 0
-        for chunk in _chunks(list(attendees)):
-            seats = [dict(attendee.seats) for attendee in chunk]
-            findings = await self._ask(chunk)
-            if findings is not None:
-                evictions += await self._carry_out(
-                    list(zip(chunk, findings.verdicts, seats, strict=True))
-                )
+        vacated: list[_Vacated] = []
+        denials: list[tuple[str, Denial]] = []
+        try:
+            for chunk in _chunks(list(attendees)):
+                seats = [dict(attendee.seats) for attendee in chunk]
+                findings = await self._ask(chunk)
+                if findings is not None:
+                    judged = list(zip(chunk, findings.verdicts, seats, strict=True))
+                    evictions += await self._carry_out(judged, vacated)
+                    denials += findings.denials
+        finally:
+            await self._wind_up(vacated, denials)
         return evictions
+
+    async def _wind_up(
+        self, vacated: Sequence[_Vacated], denials: Sequence[tuple[str, Denial]]
+    ) -> None:
+        """Free the seats and keep the records, once all are gone and hear nothing of each other."""
+        for attendee, left in vacated:
+            self._vacate(attendee, left)
+        if denials:
+            await in_database(keep_named, denials, timezone.now())
 
     async def _ask(self, attendees: Sequence[Attendee]) -> Findings | None:
         if not attendees:
@@ -228,6 +246,7 @@ class Watch:
     async def _carry_out(
         self,
         judged: Sequence[tuple[Attendee, Verdict, Mapping[str, Seated]]],
+        vacated: list[_Vacated],
         *,
         tell: bool = True,
     ) -> int:
@@ -254,7 +273,7 @@ class Watch:
                 left.append(seat)
                 await attendee.socket.evicted(room, kicked(room, refused) if tell else {})
             if left:
-                self._vacate(attendee, left)
+                vacated.append((attendee, left))
                 sent_away += len(left)
         return sent_away
 

@@ -231,6 +231,8 @@ async def test_who_may_no_longer_be_in_a_room_leaves_it_at_once(
             await person.join()
         await sync_to_async(act)(room, alice)
         kicked = await felt(person, code)
+        # It is written once everybody is gone.
+        await eventually(lambda: DecisionRecord.objects.filter(ref=kicked["ref"]).exists())
         record = await DecisionRecord.objects.aget(ref=kicked["ref"])
         assert (record.kind, record.code, record.user_id) == (RecordKind.EVICTION, code, alice.pk)
         (answer,) = await person.client.call("message", {"room": "csgo", "text": "hello?"})
