@@ -3,19 +3,19 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from realtime.exceptions import Refused
 from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
 from rooms.admin.links import admin_url
-from rooms.admin.scope import scope_of
+from rooms.admin.scope import scope_of, staff_of
 from rooms.models import Message
+from rooms.services import remove_message
 
 EXCERPT = 80
 
@@ -77,14 +77,15 @@ class MessageAdmin(FoundByUsername, WrittenByTheSite):
     @admin.action(description=_("Remove the selected messages"), permissions=("remove",))
     def remove(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         """Mark them as removed: each keeps its place, and clients read that it was removed."""
-        unremoved = queryset.filter(removed_at=None)
-        LogEntry.objects.log_actions(
-            user_id=str(request.user.pk),
-            queryset=unremoved,
-            action_flag=CHANGE,
-            change_message=[{"changed": {"fields": ["removed at"]}}],
-        )
-        count = unremoved.update(removed_at=timezone.now(), removed_by=request.user.pk)
+        count = 0
+        for message in queryset.filter(removed_at=None):
+            try:
+                remove_message(message.room_id, message.pk, actor=staff_of(request))
+            except Refused as refused:
+                self.message_user(request, f"{message}: {refused}", messages.ERROR)
+                continue
+            self.log_change(request, message, [{"changed": {"fields": ["removed at"]}}])
+            count += 1
         text = ngettext("%(count)d message removed.", "%(count)d messages removed.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 

@@ -16,6 +16,7 @@ from rooms.admin.banning import BanPages
 from rooms.admin.impact import ShowsImpact
 from rooms.admin.kinds import FoundByUsername, PicksUsers
 from rooms.admin.links import admin_url
+from rooms.admin.ranking import outranks
 from rooms.admin.scope import ModeratedRows, scope_of, staff_of
 from rooms.admin_forms import RuleForm, SanctionForm
 from rooms.impact import Places
@@ -108,10 +109,24 @@ class AccessRuleAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         return field
 
 
+class RankedSanctionForm(SanctionForm):
+    """A ban or a mute of somebody who ranks below whoever writes it; ``actor`` is set for each."""
+
+    actor: Any = None
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to act on one who ranks as high."""
+        cleaned = super().clean()
+        user = cleaned.get("user")
+        if user and self.actor and not outranks(self.actor, user, cleaned.get("room")):
+            self.add_error("user", _("This account ranks as high as yours."))
+        return cleaned
+
+
 class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
     """What the pages of bans and of mutes share."""
 
-    form = SanctionForm
+    form = RankedSanctionForm
     list_display = ("whom", "where", "reason", "expires_at", "created_by", "created_at")
     list_select_related = ("room__namespace", "namespace", "user", "created_by")
     list_filter = (InForceFilter, "namespace", "created_at")
@@ -166,7 +181,8 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         """Let the form know where its writer sits."""
         form = super().get_form(request, obj, change, **kwargs)
         address = visitor_of(request).person.address
-        return type("OwnForm", (form,), {"own_address": str(address) if address else None})
+        own = {"own_address": str(address) if address else None, "actor": request.user}
+        return type("OwnForm", (form,), own)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
         """Note who made it."""

@@ -421,6 +421,14 @@ def test_nobody_acts_on_one_who_ranks_as_high_nor_gives_more_than_they_have(csgo
         assert mod.post(page("membership", "delete", held.pk), {"post": "yes"}).status_code == 403
         form = {"room": csgo.pk, "user": held.user_id, "role": "member"}
         assert mod.post(page("membership", "change", held.pk), form).status_code == 403
+        mute = {"room": csgo.pk, "user": held.user_id, "guests_only": "on"}
+        assert list(errors_of(mod.post(page("mute", "add"), mute))) == ["user"], name
+    said = Message.objects.create(
+        room=csgo, offset=1, text="hi", user_id=owner.user_id, author_key=owner.key
+    )
+    mod.post(page("message"), {"action": "remove", "_selected_action": [said.pk]})
+    said.refresh_from_db()
+    assert said.removed_at is None
     form = {"room": csgo.pk, "user": alice.key, "role": "owner"}
     assert list(errors_of(mod.post(page("membership", "add"), form))) == ["role"]
     rule = rule_form(room=csgo.pk, subject="user", user=owner.user_id)
