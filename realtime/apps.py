@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.core.signals import setting_changed
 
 from realtime.conf import forget_options, options, trusted_proxies
+from realtime.namespaces.declared import is_checking
 
 
 class RealtimeConfig(AppConfig):
@@ -22,3 +23,5 @@ class RealtimeConfig(AppConfig):
 def _follow_settings(*, setting: str, **_: object) -> None:
     if setting in {"REALTIME", "TRUSTED_PROXIES"}:
         forget_options()
+    elif setting == "DEBUG":
+        is_checking.cache_clear()

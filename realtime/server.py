@@ -30,7 +30,7 @@ class Lifecycle:
     """
 
     def __init__(self, routing: RoutingTable) -> None:
-        self._routing = routing
+        self.routing = routing
         self._starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Process]] = (
             WeakKeyDictionary()
         )
@@ -64,7 +64,7 @@ class Lifecycle:
             await (await asyncio.shield(starting)).stop()
 
     async def _start(self, executor: LaneExecutor | None) -> Process:
-        process = Process(options(), self._routing, executor)
+        process = Process(options(), self.routing, executor)
         await process.start()
         return process
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import msgspec
 from django.utils import timezone
@@ -20,12 +20,13 @@ from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
 from realtime.namespaces.consumer import ProcessInfo
 from realtime.namespaces.database import in_database
+from realtime.namespaces.declared import Refusal
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
 from realtime.namespaces.socket import Socket
-from rooms import requests
+from rooms import answers, requests
 from rooms.accounts import auth_hash_of
 from rooms.arriving import Arrival
 from rooms.attendees import Attendee, Seated
@@ -64,6 +65,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     ``defaults``.
     """
 
+    emits = answers.EMITS
     defaults: ClassVar[NamespaceDefaults | None] = None
 
     _begun_at: float
@@ -171,8 +173,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
 
     # Events.
 
-    @event("joinRoom")
-    async def join_room(self, request: str | JoinRoom) -> Shape:
+    @event("joinRoom", codes=answers.JOIN_CODES)
+    async def join_room(self, request: str | JoinRoom) -> answers.Joined | Refusal:
         """Join a room, or hear why not."""
         asked = JoinRoom(room=request) if isinstance(request, str) else request
         asked = msgspec.structs.replace(
@@ -190,10 +192,10 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             # be heard as one or the other.
             answer = refused.answer()
             await self.emit("err", answer["message"], answer)
-            return answer
+            return cast("Refusal", answer)
 
-    @event("leaveRoom")
-    async def leave_room(self, request: str | InRoom) -> Shape:
+    @event("leaveRoom", codes=answers.INSIDE_CODES)
+    async def leave_room(self, request: str | InRoom) -> answers.LeftRoom:
         """Leave a room."""
         seat = self._seat(requests.room_named(request))
         await self._backstage.leave(self._attendee, seat)
@@ -201,8 +203,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         await self.on_leave(seat.room)
         return {"ok": True, "room": seat.room}
 
-    @event("message")
-    async def message(self, request: SendMessage) -> Shape:
+    @event("message", codes=answers.SEND_CODES)
+    async def message(self, request: SendMessage) -> answers.Sent:
         """Say something in a room; the ack means that it is committed."""
         draft = Draft(
             room=requests.clean_name(request.room),
@@ -228,8 +230,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             seat.standing = sent.standing
         return {"ok": True, "id": sent.message_id, "offset": sent.offset, "at": instant(sent.at)}
 
-    @event("typing")
-    async def typing(self, request: str | InRoom) -> Shape:
+    @event("typing", codes=answers.INSIDE_CODES)
+    async def typing(self, request: str | InRoom) -> answers.Done:
         """Let the others see that this person is typing."""
         seat = self._seat(requests.room_named(request))
         await self.to(seat.room).volatile.emit(
@@ -237,8 +239,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         )
         return {"ok": True}
 
-    @event("history")
-    async def history(self, request: str | ReadHistory) -> Shape:
+    @event("history", codes=answers.INSIDE_CODES)
+    async def history(self, request: str | ReadHistory) -> answers.History:
         """Read a page of a room's messages."""
         asked = ReadHistory(room=request) if isinstance(request, str) else request
         if (asked.room is None) == (asked.with_user is None):
@@ -263,10 +265,11 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             after_offset=after,
             limit=limit,
         )
-        return {"ok": True, "epoch": epoch, "messages": page.messages, "more": page.has_more}
+        messages = cast("list[answers.Message]", page.messages)
+        return {"ok": True, "epoch": epoch, "messages": messages, "more": page.has_more}
 
-    @event("rooms")
-    async def list_rooms(self, request: ListRooms | None = None) -> Shape:
+    @event("rooms", codes=())
+    async def list_rooms(self, request: ListRooms | None = None) -> answers.RoomList:
         """List the rooms that this person may know of."""
         asked = request or ListRooms()
         began_at = time.monotonic()
@@ -283,16 +286,18 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         )
         self._powers.remember(page.powers)
         self._backstage.watch.lists.given(self._attendee, page.rooms, began_at)
-        return {"ok": True, "rooms": page.rooms, "more": page.has_more}
+        rooms = cast("list[answers.ListedRoom]", page.rooms)
+        return {"ok": True, "rooms": rooms, "more": page.has_more}
 
-    @event("members")
-    async def members(self, request: str | InRoom) -> Shape:
+    @event("members", codes=answers.INSIDE_CODES)
+    async def members(self, request: str | InRoom) -> answers.MemberList:
         """List who is in a room."""
         name = requests.room_named(request)
         members, count = await in_database(
             read_members, self.namespace, name, self._person, seated_in=self._room_id(name)
         )
-        return {"ok": True, "members": members, "count": count}
+        shown = cast("list[answers.Member]", members)
+        return {"ok": True, "members": shown, "count": count}
 
     # What the process's watch asks.
 
@@ -333,7 +338,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             return False
         return True
 
-    async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> Shape:
+    async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> answers.Joined:
         name = asked.room
         is_joined = name in self._attendee.seats
         most = self.options.max_rooms
@@ -496,22 +501,22 @@ class Main(RoomNamespace):
 
     defaults = NamespaceDefaults(title="Main", welcome="Welcome!")
 
-    @event("echo")
+    @event("echo", codes=())
     async def echo(self, *args: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever was sent
         """Answer with what was sent."""
         return args
 
 
-def _join_answer(room: str, joined: Joined) -> Shape:
+def _join_answer(room: str, joined: Joined) -> answers.Joined:
     snapshot = joined.snapshot
     return {
         "ok": True,
         "room": room,
         "members": joined.members,
-        "role": joined.standing.role,
+        "role": cast("answers.RoleName | None", joined.standing.role),
         "epoch": snapshot.epoch,
         "offset": snapshot.offset,
-        "messages": snapshot.page.messages,
+        "messages": cast("list[answers.Message]", snapshot.page.messages),
         "more": snapshot.page.has_more,
         "recovered": snapshot.is_recovered,
     }

@@ -10,6 +10,9 @@ from hypothesis import settings as hypothesis_settings
 from tests.helpers import services
 from tests.helpers.postgres import empty_database
 
+# Where the package is installed, pytest finds it by itself.
+pytest_plugins = ["realtime.testing.pytest_plugin"]
+
 # An example's time is the machine's matter: what must be quick has a test that measures it.
 hypothesis_settings.register_profile("roomkey", deadline=None)
 hypothesis_settings.load_profile("roomkey")

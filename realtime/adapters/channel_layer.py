@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # How long a join waits for the layer to route a room's events here; it is joined anyway.
 SUBSCRIBE_TIMEOUT_S = 2.0
 LAYER_TIMEOUT_S = 5.0
+CANCEL_AGAIN_S = 0.1
 RETRY_S = 1.0
 PROBE_INTERVAL_S = 0.5
 PROBE_TIMEOUT_S = 1.0
@@ -69,15 +70,15 @@ class ChannelLayer(Protocol):
 def groups_of(broadcast: Broadcast) -> list[str]:
     """Return the groups that reach every process with a socket that a broadcast is for."""
     namespace = broadcast.namespace
-    if broadcast.users or not broadcast.rooms:
-        # A user's sockets may be on any process that serves the namespace.
+    if broadcast.users or len(broadcast.rooms) != 1:
+        # A user's sockets may be on any process that serves the namespace; and one in the groups
+        # of several rooms would hear the event once for each.
         return [namespace_group(namespace)]
-    groups: list[str] = []
-    for name in broadcast.rooms:
-        groups.append(room_group(namespace, name))
-        if _SOCKET_ID.fullmatch(name):
-            # A socket's id names its process: no group for each socket is needed.
-            groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
+    (name,) = broadcast.rooms
+    groups = [room_group(namespace, name)]
+    if _SOCKET_ID.fullmatch(name):
+        # A socket's id names its process: no group for each socket is needed.
+        groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
     return groups
 
 
@@ -108,12 +109,20 @@ class ChannelLayerAdapter:
     is_shared = True
 
     def __init__(
-        self, local: MemoryAdapter, layer: ChannelLayer, codec: EnvelopeCodec, process_id: str
+        self,
+        local: MemoryAdapter,
+        layer: ChannelLayer,
+        codec: EnvelopeCodec,
+        process_id: str,
+        *,
+        serves: bool = True,
     ) -> None:
         self._local = local
         self._layer = layer
         self._codec = codec
         self._process_id = process_id
+        # One that serves no sockets only asks: nobody is to wait for its answers.
+        self._serves = serves
         self._channel = ""
         self._opened = asyncio.Event()
         self._wanted: set[str] = set()
@@ -153,11 +162,12 @@ class ChannelLayerAdapter:
             logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
         for timer in self._leaving.values():
             timer.cancel()
-        tasks = [*self._tasks, *self._answering]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        tasks = {*self._tasks, *self._answering}
+        # A layer's client may swallow a cancellation while it connects.
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _done, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
         await self._local.stop()
 
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
@@ -180,6 +190,9 @@ class ChannelLayerAdapter:
         self._local.enter(namespace, room, member, hold=hold)
         group = room_group(namespace, room)
         self._want(group)
+        await self._until_subscribed(group)
+
+    async def _until_subscribed(self, group: str) -> None:
         if group in self._subscribed or self.lost_at is not None:
             return
         ready = self._waiting.get(group)
@@ -247,7 +260,7 @@ class ChannelLayerAdapter:
         try:
             if awaited:
                 self._tell([process_group(EVERYBODY)], request)
-            if include_self:
+            if include_self and self._serves:
                 own = await self._local.answer(operation, target, content, timeout_s)
                 gathering.answers.append(own)
             if not gathering.is_complete:
@@ -257,11 +270,12 @@ class ChannelLayerAdapter:
             logger.info("request answered in part", extra={"operation": operation})
         finally:
             del self._gatherings[request.id]
-        return Replies(tuple(gathering.answers), tuple(sorted(gathering.awaited)))
+        return Replies(tuple(gathering.answers), gathering.missing)
 
     async def meet(self, patience_s: float) -> None:
         """Find out who lives, for a process that has just come: ask, and listen so long."""
-        self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, asks=True))
+        await self._until_subscribed(process_group(self._process_id))
+        self._tell([process_group(EVERYBODY)], self._beat(asks=True))
         await asyncio.sleep(patience_s)
 
     def _tell(self, groups: list[str], message: LayerMessage) -> None:
@@ -372,14 +386,16 @@ class ChannelLayerAdapter:
         match message:
             case LayerEvent():
                 self._local.deliver(message.broadcast())
-            case LayerBeat(leaves=True):
-                self._peers.left(message.origin)
             case LayerBeat():
-                self._peers.heard(message.origin, now)
-                if message.asks:
-                    self._tell([process_group(message.origin)], LayerBeat(self._process_id))
+                if message.leaves:
+                    self._peers.left(message.origin)
+                else:
+                    self._peers.heard(message.origin, now)
+                if message.asks and self._serves:
+                    self._tell([process_group(message.origin)], self._beat())
             case LayerRequest():
-                self._answer_later(message)
+                if self._serves:
+                    self._answer_later(message)
             case LayerReply():
                 self._gather(message)
 
@@ -390,6 +406,9 @@ class ChannelLayerAdapter:
             gathering.take(reply.origin, reply.content)
             if gathering.is_complete:
                 complete.set()
+
+    def _beat(self, *, asks: bool = False) -> LayerBeat:
+        return LayerBeat(self._process_id, leaves=not self._serves, asks=asks)
 
     def _answer_later(self, request: LayerRequest) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(request), name="layer answer")
@@ -415,7 +434,7 @@ class ChannelLayerAdapter:
 
         The same word tells the others that we live.
         """
-        message = self._codec.seal(LayerBeat(self._process_id))
+        message = self._codec.seal(self._beat())
         group = process_group(EVERYBODY)
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)

@@ -34,14 +34,22 @@ class Gathering:
 
     awaited: set[str]
     answers: list[bytes] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
 
     def take(self, process_id: str, content: bytes | None) -> None:
         """Take a process's answer; a second one of the same process, or a stranger's, is none."""
         if process_id not in self.awaited:
             return
         self.awaited.discard(process_id)
-        if content is not None:
+        if content is None:
+            self.failed.add(process_id)
+        else:
             self.answers.append(content)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The processes that have not answered, or could not."""
+        return tuple(sorted(self.awaited | self.failed))
 
     @property
     def is_complete(self) -> bool:

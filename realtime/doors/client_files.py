@@ -59,8 +59,7 @@ async def serve_client_file(scope: Scope, send: Send, name: str) -> None:
         return
     headers.append((b"content-type", found.content_type.encode()))
     body = found.body
-    encodings = {value.partition(";")[0] for value in header_values(scope, b"accept-encoding")}
-    if "gzip" in encodings:
+    if _takes_gzip(scope):
         headers.append((b"content-encoding", b"gzip"))
         body = found.gzipped
     await respond(send, HTTPStatus.OK, headers, body, is_head=scope["method"] == "HEAD")
@@ -81,6 +80,15 @@ def client_folder() -> Path:
         return Path(configured)
     base = getattr(settings, "BASE_DIR", None)
     return Path(base or Path.cwd()) / "node_modules" / "socket.io-client" / "dist"
+
+
+def _takes_gzip(scope: Scope) -> bool:
+    for value in header_values(scope, b"accept-encoding"):
+        name, _, parameter = value.partition(";")
+        if name.strip().lower() == "gzip":
+            # Without a weight it counts whole; one of 0 refuses it.
+            return not parameter or bool(parameter.partition("=")[2].strip("0. "))
+    return False
 
 
 def _load(path: Path, content_type: str) -> ClientFile | None:

@@ -59,7 +59,7 @@ def read_query(scope: Scope) -> EngineQuery:
     """Read the query string."""
     query = parse_qs((scope.get("query_string") or b"").decode("latin-1"), keep_blank_values=True)
     first = {name: values[0] for name, values in query.items()}
-    return EngineQuery(first.get("transport"), first.get("sid"), first.get("EIO"))
+    return EngineQuery(first.get("transport"), first.get("sid") or None, first.get("EIO"))
 
 
 def find_handshake_error(query: EngineQuery, scope: Scope) -> EngineError | None:
@@ -67,12 +67,10 @@ def find_handshake_error(query: EngineQuery, scope: Scope) -> EngineError | None
     is_websocket = scope["type"] == "websocket"
     if not is_websocket and scope["method"] != "GET":
         return EngineError.BAD_HANDSHAKE_METHOD
-    if query.protocol != PROTOCOL:
-        return EngineError.UNSUPPORTED_PROTOCOL
     if is_websocket != (query.transport == "websocket"):
         # An upgrade that a proxy lost comes as a plain GET.
         return EngineError.BAD_REQUEST
-    return None
+    return EngineError.UNSUPPORTED_PROTOCOL if query.protocol != PROTOCOL else None
 
 
 def new_handshake(options: Options, *, transport: str) -> Handshake:

@@ -94,7 +94,10 @@ class PollingDoor:
             # Over to WebSocket already, or an upgrade that a proxy made a plain request of.
             await respond_error(send, EngineError.BAD_REQUEST, cors)
         elif scope["method"] == "GET":
+            # Also of a session that is over: its last packets may wait here.
             await self._poll(session, session.polling, receive, send, cors)
+        elif session.reason is not None:
+            await respond_error(send, EngineError.UNKNOWN_SID, cors)
         elif scope["method"] == "POST":
             await self._post(session, scope, receive, send, cors)
         else:
@@ -193,18 +196,15 @@ async def _poll_or_leave(transport: PollingTransport, receive: Receive) -> str:
     """Wait for packets; raises ``SessionClosed`` when the client gives the request up."""
     if transport.has_packets or transport.is_polled:
         return await transport.poll()
-    leaving = asyncio.create_task(_until_disconnect(receive), name="poll watch")
-    polling = asyncio.create_task(transport.poll(), name="poll")
+    leaving = asyncio.create_task(_watch(transport, receive), name="poll watch")
     try:
-        await asyncio.wait({leaving, polling}, return_when=asyncio.FIRST_COMPLETED)
-        if polling.done():
-            return polling.result()
-        raise SessionClosed("transport error")
+        # Not as a task: a POST that came right behind this request must find it waiting.
+        return await transport.poll()
     finally:
         leaving.cancel()
-        polling.cancel()
 
 
-async def _until_disconnect(receive: Receive) -> None:
+async def _watch(transport: PollingTransport, receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    transport.hang_up()

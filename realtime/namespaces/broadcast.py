@@ -27,9 +27,9 @@ from realtime.adapters.channel_layer import (
 )
 from realtime.adapters.envelope import EnvelopeCodec, LayerEvent, LayerMessage
 from realtime.adapters.memory import MemoryAdapter
-from realtime.exceptions import ProtocolError, UsageError
+from realtime.exceptions import UsageError
 from realtime.namespaces import remote
-from realtime.namespaces.encoding import encode_event
+from realtime.namespaces.declared import encode_for
 from realtime.namespaces.identity import Identity
 from realtime.namespaces.operations import JOIN, LEAVE
 from realtime.namespaces.remote import Answers, RemoteSocket
@@ -125,7 +125,7 @@ class Selection:
             raise UsageError("a numbered event is for exactly one room")
         return Broadcast(
             namespace=self.namespace,
-            event=encode_event(event, args),
+            event=encode_for(self.namespace, event, args),
             rooms=self.rooms,
             users=self.users,
             excepted=self.excepted,
@@ -181,7 +181,7 @@ class BroadcastOperator(Selection):
     async def afetch_sockets(self) -> list[RemoteSocket]:
         """Return these sockets, over all processes."""
         async with reaching_adapter() as adapter:
-            return await remote.fetch_sockets(adapter, self.target)
+            return await remote.fetch_sockets(adapter, self.target, _socket_operator)
 
     async def asockets_join(self, *rooms: str) -> None:
         """Put these sockets into rooms; done when this returns."""
@@ -248,7 +248,7 @@ class SocketOperator(Selection):
 
     async def fetch_sockets(self) -> list[RemoteSocket]:
         """Return these sockets, over all processes."""
-        return await remote.fetch_sockets(_own_adapter(), self.target)
+        return await remote.fetch_sockets(_own_adapter(), self.target, _socket_operator)
 
     async def sockets_join(self, *rooms: str) -> None:
         """Put these sockets into rooms; done when this returns."""
@@ -291,6 +291,10 @@ def _user_id(user: Any) -> str:
     return str(getattr(user, "pk", user))
 
 
+def _socket_operator(namespace: str, socket_id: str) -> BroadcastOperator:
+    return of(namespace).to(socket_id)
+
+
 def _own_adapter() -> Adapter:
     process = find_process()
     if process is None:
@@ -322,12 +326,12 @@ def make_adapter() -> ChannelLayerAdapter:
         return []
 
     async def answer_nothing(*_: object) -> bytes:
-        raise ProtocolError("this process serves no sockets")
+        return b""
 
     codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
     layer = cast("ChannelLayer", get_channel_layer())
     local = MemoryAdapter(read_nothing, answer_nothing)
-    return ChannelLayerAdapter(local, layer, codec, secrets.token_urlsafe(6))
+    return ChannelLayerAdapter(local, layer, codec, secrets.token_urlsafe(6), serves=False)
 
 
 def run_from_thread(running: Coroutine[Any, Any, Result], twin: str) -> Result:

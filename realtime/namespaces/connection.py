@@ -77,8 +77,7 @@ class Connection:
         self._ended: deque[str] = deque(maxlen=MAX_ENDED)
         self._decoder = _make_decoder(options)
         self._room: asyncio.Future[None] | None = None
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(options.connect_timeout_s, self._time_out)
+        self._deadline = self._start_deadline()
         process.connections.add(self)
 
     # As the session's handler.
@@ -240,6 +239,13 @@ class Connection:
     def _time_out(self) -> None:
         if not self._sockets:
             self._breach()
+            return
+        # Somebody is still being asked for; a refusal must not leave the session to live for ever.
+        self._deadline = self._start_deadline()
+
+    def _start_deadline(self) -> asyncio.TimerHandle:
+        loop = asyncio.get_running_loop()
+        return loop.call_later(self._process.options.connect_timeout_s, self._time_out)
 
 
 def _make_decoder(options: Options) -> SocketPacketDecoder | MsgpackPacketDecoder:

@@ -13,6 +13,14 @@ from realtime.conf import Limits, Options
 from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.authenticators import query_of
 from realtime.namespaces.broadcast import SocketOperator
+from realtime.namespaces.declared import (
+    NOTHING_DECLARED,
+    Declared,
+    check_emitted,
+    collect_emits,
+    is_checking,
+)
+from realtime.namespaces.encoding import encode_event
 from realtime.namespaces.events import CATCH_ALL, EventHandler, collect_handlers
 from realtime.namespaces.identity import Identity
 from realtime.transports.base import Receive, Scope, Send
@@ -34,11 +42,15 @@ class NamespaceConsumer(AsyncConsumer):
 
     One instance serves one socket, whichever door that came through. Events of a socket are
     handled in order, sockets side by side; a failing handler hurts nobody else.
+
+    ``emits`` declares what clients may hear: the type of each event's argument, a tuple of types
+    for several, None for none. While DEBUG is on, any other emit raises ``UsageError``.
     """
 
     emits: ClassVar[Mapping[str, Any]] = {}
     limits: ClassVar[Limits | None] = None
     handlers: ClassVar[Mapping[str, EventHandler]] = {}
+    declared: ClassVar[Declared] = NOTHING_DECLARED
 
     scope: Scope  # type: ignore[assignment]  # Channels lists the servers' keys; we add ours
     identity: Identity
@@ -46,9 +58,10 @@ class NamespaceConsumer(AsyncConsumer):
     data: dict[str, Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make the registry of handlers; a wrong declaration fails at import."""
+        """Make the registries of events; a wrong declaration fails at import."""
         super().__init_subclass__(**kwargs)
         cls.handlers = collect_handlers(cls)
+        cls.declared = collect_emits(cls)
 
     def __init__(self, **initkwargs: Any) -> None:
         for name, value in initkwargs.items():
@@ -180,6 +193,8 @@ class NamespaceConsumer(AsyncConsumer):
 
     async def emit(self, event: str, *args: Any, volatile: bool = False) -> None:
         """Send an event to this client; waits while the client does not keep up."""
+        if is_checking():
+            check_emitted(type(self), encode_event(event, args))
         await self.socket.emit(event, args, volatile=volatile)
 
     async def call(self, event: str, *args: Any, timeout_s: float | None = None) -> Any:
@@ -187,6 +202,8 @@ class NamespaceConsumer(AsyncConsumer):
 
         Raises ``AckTimeout`` after ``timeout_s`` (default: ``ACK_TIMEOUT_S``).
         """
+        if is_checking():
+            check_emitted(type(self), encode_event(event, args))
         limit_s = self.options.ack_timeout_s if timeout_s is None else timeout_s
         return await self.socket.call(event, args, limit_s)
 

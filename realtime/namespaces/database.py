@@ -18,7 +18,7 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections
 from django.utils.translation import gettext as _
 
-from realtime.exceptions import Refused
+from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.running import find_process
 
 logger = logging.getLogger(__name__)
@@ -65,8 +65,9 @@ class DatabaseExecutor(LaneExecutor):
                 raise Refused("busy", _("The server is busy. Try again in a moment."))
             if self._work.qsize() >= self._idle and len(self._threads) < self._max_threads:
                 self._start_thread()
-        work = _Work(Future(), fn, args, kwargs)
-        self._work.put(work)
+            # Within the lock: behind shutdown()'s last word nobody would take it.
+            work = _Work(Future(), fn, args, kwargs)
+            self._work.put(work)
         return work.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -227,6 +228,8 @@ class Batcher(Generic[Request, Result]):
     async def _run_batch(self, batch: list[tuple[Request, asyncio.Future[Result]]]) -> None:
         try:
             results = await in_database(self._run, [request for request, _future in batch])
+            if len(results) != len(batch):
+                raise UsageError(f"{len(batch)} requests got {len(results)} results")
         except Exception as error:
             if len(batch) == 1:
                 _settle(batch[0][1], error)

@@ -5,17 +5,16 @@ attribute.
 """
 
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
-import msgspec
 from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused, UsageError
+from realtime.namespaces.payloads import Mismatch, check_kind, convert
 from realtime.protocol.socket_packets import RESERVED_EVENTS
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -31,8 +30,6 @@ class _NoAck(Enum):
 NO_ACK = _NoAck.NO_ACK
 MAX_NAME = 128
 _MARK = "_realtime_event"
-_MISSING_FIELD = re.compile(r"Object missing required field `(.+)`")
-_ANYTHING = (Any, inspect.Parameter.empty, object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +38,7 @@ class EventMark:
 
     name: str
     is_join: bool
+    codes: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,9 @@ class EventHandler:
     """One handler of a consumer class: how to call it, and what it takes.
 
     ``types`` are those of the positional arguments after ``self`` (and after the name, for a
-    catch-all); ``rest`` is that of ``*args``, or None where the handler takes no more.
+    catch-all), ``parameters`` their names; ``rest`` is that of ``*args``, or None where the handler
+    takes no more. ``answer`` is the type of what it returns; ``codes`` are those of its refusals,
+    None where it does not say.
     """
 
     name: str
@@ -56,8 +56,11 @@ class EventHandler:
     is_async: bool
     is_join: bool
     types: tuple[Any, ...]
+    parameters: tuple[str, ...]
     required: int
     rest: Any
+    answer: Any
+    codes: tuple[str, ...] | None
 
     def decode(self, args: Sequence[Any]) -> list[Any]:
         """Return the arguments as annotated; raises ``Refused("bad_request")`` with ``field``.
@@ -80,21 +83,27 @@ class EventHandler:
         return decoded
 
 
-def event(name: str, *, is_join: bool = False) -> Callable[[Handler], Handler]:
+def event(
+    name: str, *, is_join: bool = False, codes: Sequence[str] | None = None
+) -> Callable[[Handler], Handler]:
     """Make a method the handler of an event; ``"*"`` takes every event that has no other.
 
     The method may be ``async def``, or ``def``: that runs in the bounded database pool. Its
     annotations decode and check the arguments. What it returns is the ack: one value, a tuple for
-    several, None for an empty ack, ``NO_ACK`` for none at all. ``is_join`` counts the event
-    against the rate of joins.
+    several, None for an empty ack, ``NO_ACK`` for none at all; its annotation describes the ack to
+    clients. ``is_join`` counts the event against the rate of joins. ``codes`` tells clients which
+    refusals to expect beside the engine's own.
     """
     if name in RESERVED_EVENTS:
         raise UsageError(f"{name!r} is a reserved event name")
     if not 0 < len(name) <= MAX_NAME:
         raise UsageError(f"an event's name has 1 to {MAX_NAME} characters")
+    if isinstance(codes, str):
+        raise UsageError(f'codes are a tuple: codes=("{codes}",)')
+    declared = None if codes is None else tuple(codes)
 
     def mark(method: Handler) -> Handler:
-        setattr(method, _MARK, EventMark(name, is_join))
+        setattr(method, _MARK, EventMark(name, is_join, declared))
         return method
 
     return mark
@@ -117,17 +126,20 @@ def collect_handlers(consumer_class: type) -> Mapping[str, EventHandler]:
 
 
 def _describe(mark: EventMark, attribute: str, method: Callable[..., Any]) -> EventHandler:
-    hints = typing.get_type_hints(method)
+    # With extras: limits of a plain value stand in ``Annotated[str, msgspec.Meta(…)]``.
+    hints = typing.get_type_hints(method, include_extras=True)
     parameters = list(inspect.signature(method).parameters.values())[1:]
     if mark.name == CATCH_ALL:
         if not parameters:
             raise UsageError(f"{attribute} takes the event's name as its first argument")
         parameters = parameters[1:]
     types: list[Any] = []
+    names: list[str] = []
     required = 0
     rest = None
     for parameter in parameters:
         kind = hints.get(parameter.name, Any)
+        check_kind(kind, f"{method.__qualname__}: {parameter.name}")
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             rest = kind
         elif parameter.kind in {
@@ -135,6 +147,7 @@ def _describe(mark: EventMark, attribute: str, method: Callable[..., Any]) -> Ev
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         }:
             types.append(kind)
+            names.append(parameter.name)
             required += parameter.default is inspect.Parameter.empty
     return EventHandler(
         name=mark.name,
@@ -142,34 +155,20 @@ def _describe(mark: EventMark, attribute: str, method: Callable[..., Any]) -> Ev
         is_async=inspect.iscoroutinefunction(method),
         is_join=mark.is_join,
         types=tuple(types),
+        parameters=tuple(names),
         required=required,
         rest=rest,
+        answer=hints.get("return", Any),
+        codes=mark.codes,
     )
 
 
 def _decode(value: Any, kind: Any, position: int) -> Any:
-    if kind in _ANYTHING:
-        return value
     try:
-        return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as error:
-        problem, _separator, path = str(error).partition(" - at `$")
-        field = f"args[{position}]" + path.removesuffix("`")
-        if missing := _MISSING_FIELD.fullmatch(problem):
-            field += f".{missing[1]}"
-        field = _short(field, kind)
+        return convert(value, kind, position)
+    except Mismatch as mismatch:
         raise Refused(
             "bad_request",
-            _("%(field)s: %(problem)s.") % {"field": field, "problem": problem},
-            field=field,
-        ) from error
-
-
-def _short(field: str, kind: Any) -> str:
-    """Name a field of the event's one record as its sender does: ``text``, not ``args[0].text``."""
-    kinds = typing.get_args(kind) or (kind,)
-    return field.removeprefix("args[0].") if any(map(_is_record, kinds)) else field
-
-
-def _is_record(kind: Any) -> bool:
-    return is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+            _("%(field)s: %(problem)s.") % {"field": mismatch.field, "problem": mismatch.problem},
+            field=mismatch.field,
+        ) from mismatch

@@ -15,6 +15,7 @@ from realtime.exceptions import ProtocolError
 from realtime.namespaces.signals import process_noticed
 from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
+from realtime.protocol.msgpack_packets import with_doubles
 
 if TYPE_CHECKING:
     from realtime.namespaces.routing import RoutingTable
@@ -185,7 +186,12 @@ def facts_of(socket: Socket) -> SocketFacts:
 
 def pack(value: Any) -> bytes:
     """Return a record as it travels."""
-    return msgspec.msgpack.encode(value)
+    try:
+        return msgspec.msgpack.encode(value)
+    except OverflowError:
+        # One client's huge number must not cost the others' answers.
+        plain = msgspec.to_builtins(value, builtin_types=(bytes,))
+        return msgspec.msgpack.encode(with_doubles(plain))
 
 
 def unpack(content: bytes, kind: Any) -> Any:

@@ -17,6 +17,7 @@ from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Pr
 from realtime.namespaces.running import find_process
 from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.plain_frames import PlainAck, PlainEvent, decode_frame
+from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import PLAIN_WIRE, Wire
 from realtime.transports.base import Receive, Scope, Send, SendMessage
 from realtime.transports.reading import Reading
@@ -99,10 +100,10 @@ class PlainConnection:
 
     def ended(self, socket: Socket, reason: str) -> None:
         """Say why, and close with the reason's code."""
-        is_slow = reason == EndReason.OUTBOX.value
-        if not is_slow:
-            self.send(self.wire.disconnected(socket.namespace, reason), False)
-        self._close(_CODE_BY_END.get(reason, FORBIDDEN), keep=not is_slow)
+        # What a slow client has not read by now, it is not given any more.
+        keep = reason != EndReason.OUTBOX.value
+        last = self.wire.disconnected(socket.namespace, reason)
+        self._close(_CODE_BY_END.get(reason, FORBIDDEN), keep=keep, last=last)
 
     def end_connection(self) -> None:
         """End the one socket that there is."""
@@ -170,11 +171,11 @@ class PlainConnection:
         self.send(self.wire.refused(namespace, str(refused.message), data), False)
         self._close(_CODE_BY_REFUSAL.get(refused.code, FORBIDDEN))
 
-    def _close(self, code: int, *, keep: bool = True) -> None:
+    def _close(self, code: int, *, keep: bool = True, last: WireMessage | None = None) -> None:
         if self._is_closed:
             return
         self._is_closed = True
-        self._transport.close(code, keep=keep)
+        self._transport.close(code, keep=keep, last=last)
         self._reading.stop()
 
 

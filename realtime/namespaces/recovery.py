@@ -10,7 +10,8 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from realtime.adapters.base import Broadcast
@@ -23,6 +24,8 @@ from realtime.protocol.wires import SocketIoWire, Wire
 RECOVERY_KEYS = frozenset({"pid", "offset"})
 _PID_BYTES = 18
 _OFFSET_DIGITS = 12
+# Each costs a look at every broadcast; the oldest make room.
+MAX_GHOSTS = 10_000
 # Why a connection may have broken without anybody wanting it to.
 RECOVERABLE_REASONS = frozenset(
     {
@@ -57,7 +60,7 @@ class Sent:
         self._max_bytes = max_bytes
         self._messages: deque[WireMessage] = deque()
         self._bytes = 0
-        self._dropped_upto = ""
+        self._last_dropped: str | None = None
 
     def add(self, message: WireMessage) -> None:
         """Remember a message that has an offset; the oldest make room."""
@@ -66,13 +69,21 @@ class Sent:
         while len(self._messages) > self._max_packets or self._bytes > self._max_bytes:
             oldest = self._messages.popleft()
             self._bytes -= oldest.size
-            self._dropped_upto = oldest.offset or ""
+            self._last_dropped = oldest.offset
 
     def after(self, offset: str) -> list[WireMessage] | None:
-        """Return what came after an offset, or None if some of that is remembered no more."""
-        if offset < self._dropped_upto:
-            return None
-        return [message for message in self._messages if (message.offset or "") > offset]
+        """Return what was sent after the message of that offset, or None.
+
+        None stands for an offset that this socket was never sent, and for one so old that some
+        of what followed is remembered no more.
+        """
+        # By position: what was held back during a join is sent behind later offsets.
+        if offset == self._last_dropped:
+            return list(self._messages)
+        for index, message in enumerate(self._messages):
+            if message.offset == offset:
+                return list(islice(self._messages, index + 1, None))
+        return None
 
 
 @dataclass(eq=False, slots=True)
@@ -88,6 +99,10 @@ class Ghost:
     sent: Sent
     user_id: str | None
     guest_id: str | None
+    # Whether a client that came back is being asked who it is: there is only one heir.
+    is_claimed: bool = False
+    # Until then handlers of the old socket may run, which has the same id.
+    is_finished: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,8 @@ class RecoveryStore:
 
     def keep(self, ghost: Ghost) -> None:
         """Keep a ghost for ``RECOVERY_S``."""
+        if len(self._ghosts) >= MAX_GHOSTS:
+            self.forget(next(iter(self._ghosts)))
         self._ghosts[ghost.pid] = ghost
         loop = asyncio.get_running_loop()
         self._timers[ghost.pid] = loop.call_later(self._options.recovery_s, self.forget, ghost.pid)
@@ -140,7 +157,7 @@ class RecoveryStore:
         if not isinstance(pid, str) or not isinstance(offset, str):
             return None
         ghost = self._ghosts.get(pid)
-        if ghost is None or ghost.namespace != namespace:
+        if ghost is None or ghost.namespace != namespace or ghost.is_claimed:
             return None
         return Return(ghost, offset) if ghost.sent.after(offset) is not None else None
 

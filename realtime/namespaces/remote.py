@@ -1,17 +1,17 @@
 """Asking about and acting on sockets wherever they are: on this process or another."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from realtime.adapters.base import Adapter, Replies, Target
-from realtime.namespaces.encoding import encode_arguments, encode_event
+from realtime.exceptions import AckTimeout
+from realtime.namespaces.declared import encode_for
+from realtime.namespaces.encoding import encode_arguments
 from realtime.namespaces.operations import (
     CALL,
     DISCONNECT,
     FETCH,
-    JOIN,
-    LEAVE,
     SERVER_EVENT,
     CallAnswer,
     CallRequest,
@@ -45,6 +45,25 @@ class Answers:
         return not self.missing and not self.missing_processes
 
 
+class Operator(Protocol):
+    """What can be done with a selection of sockets, here that of a single one."""
+
+    async def aemit(self, event: str, *args: Any) -> None:
+        """Send an event."""
+
+    async def acall(self, event: str, *args: Any, timeout_s: float) -> Answers:
+        """Send an event and collect the answers."""
+
+    async def asockets_join(self, *rooms: str) -> None:
+        """Join rooms."""
+
+    async def asockets_leave(self, *rooms: str) -> None:
+        """Leave rooms."""
+
+    async def adisconnect_sockets(self, *, close: bool = False) -> None:
+        """End the sockets."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteSocket:
     """A socket as any process sees it, and what it can do with it."""
@@ -55,41 +74,40 @@ class RemoteSocket:
     person: dict[str, str]
     data: dict[str, Any]
     handshake: dict[str, Any]
-    adapter: Adapter = field(repr=False, compare=False)
-
-    @property
-    def _target(self) -> Target:
-        return Target(self.namespace, rooms=(self.id,))
+    operator: Operator = field(repr=False, compare=False)
 
     async def emit(self, event: str, *args: Any) -> None:
         """Send an event to this socket."""
-        # Broadcasts are published by the operator; this is the one place that needs one here.
-        from realtime.namespaces.broadcast import of  # noqa: PLC0415
+        await self.operator.aemit(event, *args)
 
-        await of(self.namespace).to(self.id).aemit(event, *args)
+    async def call(self, event: str, *args: Any, timeout_s: float) -> Any:
+        """Send an event to this socket and return its client's first argument.
 
-    async def call(self, event: str, *args: Any, timeout_s: float) -> Answers:
-        """Send an event to this socket and return what its client answers."""
-        return await call(self.adapter, self._target, event, args, timeout_s)
+        Raises ``AckTimeout`` when no answer came in time.
+        """
+        answers = await self.operator.acall(event, *args, timeout_s=timeout_s)
+        if not answers.responses:
+            raise AckTimeout(f"no answer to {event!r} within {timeout_s:g} s")
+        return answers.responses[0]
 
     async def join(self, *rooms: str) -> None:
         """Put this socket into rooms."""
-        await change_rooms(self.adapter, self._target, JOIN, rooms)
+        await self.operator.asockets_join(*rooms)
 
     async def leave(self, *rooms: str) -> None:
         """Take this socket out of rooms."""
-        await change_rooms(self.adapter, self._target, LEAVE, rooms)
+        await self.operator.asockets_leave(*rooms)
 
     async def disconnect(self, *, close: bool = False) -> None:
         """End this socket, or with ``close`` its whole connection."""
-        await disconnect(self.adapter, self._target, close=close)
+        await self.operator.adisconnect_sockets(close=close)
 
 
 async def call(
     adapter: Adapter, target: Target, event: str, args: tuple[Any, ...], timeout_s: float
 ) -> Answers:
     """Send an event to every socket of a target and collect what the clients answer."""
-    encoded = encode_event(event, args)
+    encoded = encode_for(target.namespace, event, args)
     request = CallRequest(encoded.name, encoded.args.json, encoded.args.attachments, timeout_s)
     replies = await adapter.request(CALL, target, pack(request), timeout_s=timeout_s)
     answers = [unpack(content, CallAnswer) for content in replies.answers]
@@ -100,8 +118,13 @@ async def call(
     )
 
 
-async def fetch_sockets(adapter: Adapter, target: Target) -> list[RemoteSocket]:
-    """Return the sockets of a target, over all processes that answer in time."""
+async def fetch_sockets(
+    adapter: Adapter, target: Target, operate: Callable[[str, str], Operator]
+) -> list[RemoteSocket]:
+    """Return the sockets of a target, over all processes that answer in time.
+
+    ``operate`` gives the operator of one socket, by its namespace and id.
+    """
     replies = await _request(adapter, FETCH, target, b"")
     return [
         RemoteSocket(
@@ -111,7 +134,7 @@ async def fetch_sockets(adapter: Adapter, target: Target) -> list[RemoteSocket]:
             person=facts.person,
             data=facts.data,
             handshake=facts.handshake,
-            adapter=adapter,
+            operator=operate(facts.namespace, facts.id),
         )
         for content in replies.answers
         for facts in unpack(content, list[SocketFacts])

@@ -44,6 +44,11 @@ class RoutingTable:
         self._routes = tuple(routes)
 
     @property
+    def routes(self) -> list[tuple[URLPattern, type[NamespaceConsumer]]]:
+        """Every route with the class that it leads to, in the order in which they are tried."""
+        return [(route, _consumer_class(route)) for route in self._routes]
+
+    @property
     def consumer_classes(self) -> list[type[NamespaceConsumer]]:
         """Every class that serves some namespace, once."""
         return list(dict.fromkeys(_consumer_class(route) for route in self._routes))

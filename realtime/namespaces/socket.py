@@ -159,6 +159,7 @@ class Socket:
         self.pid: str | None = store.new_pid() if is_recoverable else None
         self._sent: Sent | None = store.new_sent() if is_recoverable else None
         self._return: Return | None = None
+        self._ghost: Ghost | None = None
 
     # What the door calls.
 
@@ -237,9 +238,10 @@ class Socket:
         if self._return is None:
             return
         ghost = self._return.ghost
-        if ghost.person_id != identity.id:
+        if ghost.person_id != identity.id or ghost.is_claimed:
             self._return = None
             return
+        ghost.is_claimed = True
         self.socket_id, self.pid = ghost.socket_id, ghost.pid
         self.consumer.data.update(ghost.data)
 
@@ -258,14 +260,17 @@ class Socket:
             return
         message = self.wire.recoverable_event(self.namespace, encoded)
         if self.state is SocketState.CONNECTED:
+            await self._link.send_patiently(message)
+            # Only now: while it waited, others may have gone before it.
             if self._sent is not None:
                 self._sent.add(message)
-            await self._link.send_patiently(message)
         else:
             self.send(message, False)
 
     async def call(self, event: str, args: tuple[Any, ...], timeout_s: float) -> Any:
         """Send an event and return the client's answer; raises ``AckTimeout``."""
+        if self.state is SocketState.CONNECTING:
+            raise UsageError("call() in connect() waits for a client that is not in yet")
         if self.state is SocketState.CLOSED:
             raise AckTimeout(f"the client left before it answered {event!r}")
         _ack_id, future = self.ask(encode_event(event, args))
@@ -334,9 +339,12 @@ class Socket:
             if self._grace is not None:
                 self._grace.cancel()
             self.process.forget(self)
+            if self._ghost is not None:
+                self._ghost.is_finished.set()
 
     async def _admit(self, auth: dict[str, Any]) -> bool:
         try:
+            await self._await_former()
             await self.process.admit(self, auth)
             await self.consumer.connect(auth)
             admitted = await self._rejoin()
@@ -348,11 +356,30 @@ class Socket:
             logger.exception("connect failed", extra=self._about())
             self._refuse_connect(_internal_error())
         else:
-            if self.state is not SocketState.CLOSED:
+            if self.state is not SocketState.CLOSED and self._is_intact():
                 self._accept(admitted)
                 return True
             # The client left while we made up our mind: nobody ever knew of this socket.
             self._abandon()
+        return False
+
+    async def _await_former(self) -> None:
+        """Let the socket that we are to be again come to its end: both have one id."""
+        if self._return is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVE_GRACE_S):
+                await self._return.ghost.is_finished.wait()
+        except TimeoutError:
+            self._return = None
+
+    def _is_intact(self) -> bool:
+        """Say whether all that was missed is still there; if not, the client has to begin anew."""
+        found = self._return
+        if found is None or found.ghost.sent.after(found.offset) is not None:
+            return True
+        self.process.recovery.forget(found.ghost.pid)
+        self._link.drop()
         return False
 
     async def _rejoin(self) -> frozenset[str]:
@@ -399,6 +426,8 @@ class Socket:
 
     def _abandon(self) -> None:
         self.state = SocketState.CLOSED
+        if self._return is not None:
+            self._return.ghost.is_claimed = False
         self._leave()
         self._fail_acks()
 
@@ -507,19 +536,18 @@ class Socket:
             return
         consumer = self.consumer
         self._leave()
-        self.process.recovery.keep(
-            Ghost(
-                pid=self.pid,
-                socket_id=self.socket_id,
-                namespace=self.namespace,
-                person_id=consumer.identity.id,
-                user_id=consumer.identity.user_id,
-                guest_id=consumer.identity.guest_id,
-                rooms=self.left_rooms,
-                data=dict(consumer.data),
-                sent=self._sent,
-            )
+        self._ghost = Ghost(
+            pid=self.pid,
+            socket_id=self.socket_id,
+            namespace=self.namespace,
+            person_id=consumer.identity.id,
+            user_id=consumer.identity.user_id,
+            guest_id=consumer.identity.guest_id,
+            rooms=self.left_rooms,
+            data=consumer.data,
+            sent=self._sent,
         )
+        self.process.recovery.keep(self._ghost)
 
     def _leave(self) -> None:
         rooms = self.process.adapter.remove(self.namespace, self)

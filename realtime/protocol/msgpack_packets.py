@@ -5,6 +5,7 @@ data itself, so that there are no attachments.
 Source: socket.io-msgpack-parser 3; notepack's extension types for ``undefined`` and dates.
 """
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -167,15 +168,23 @@ def _message(
         return WireMessage(_encoder.encode(record))
     except OverflowError:
         # JSON knows larger integers than msgpack; JavaScript reads both as doubles.
-        record["data"] = _with_floats(data)
+        record["data"] = with_doubles(data)
         return WireMessage(_encoder.encode(record))
 
 
-def _with_floats(value: Any) -> Any:
+def with_doubles(value: Any) -> Any:
+    """Return JSON-like data with doubles in place of the integers that msgpack cannot say."""
     if isinstance(value, dict):
-        return {key: _with_floats(item) for key, item in value.items()}
+        return {key: with_doubles(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_floats(item) for item in value]
+        return [with_doubles(item) for item in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return float(value)
+        return _as_double(value)
     return value
+
+
+def _as_double(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

@@ -109,25 +109,28 @@ class Outbox:
             self._step_messages()
         self._is_idle = self._may_be_idle and not self._is_stuck()
 
-    def close(self, *, keep: bool) -> bool:
-        """Take nothing more; with ``keep`` write what waits first.
+    def close(self, *, keep: bool, last: WireMessage | None = None) -> bool:
+        """Take nothing more; write what waits first (``keep``) or drop it, then ``last``.
 
         Returns whether everything was handed over; if not, ``drained`` says when it is.
         """
         if self._is_closed:
             return True
-        if keep and self._writer is not None:
+        if not keep:
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        if last is not None:
+            self._waiting.append((last, False))
+            self._waiting_bytes += last.size
+        if self._writer is not None:
             # The close frame follows at once, behind all of it: the bound has held until here.
             self._is_blocked = False
             while self._waiting:
                 self._write_frames(self._writer, limit=False)
-        elif keep:
+        else:
             self.flush()
         self._is_closed = True
         self._is_idle = False
-        if not keep:
-            self._waiting.clear()
-            self._waiting_bytes = 0
         self._wake()
         return self._drain is None or self._drain.done()
 

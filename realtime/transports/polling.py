@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from realtime.exceptions import SessionClosed
 from realtime.protocol.engine_packets import (
     RECORD_SEPARATOR,
     EnginePacket,
@@ -27,6 +28,8 @@ NOOP = WireMessage(encode_packet(EnginePacket(EngineType.NOOP)))
 # What a GET is told that waits when the session ends. One whose client is to come back is refused
 # instead: stock Python clients take a close packet as final.
 _LAST_PACKETS = {Ending.FINAL: CLOSE, Ending.BREACH: CLOSE, Ending.BY_CLIENT: NOOP}
+# When what was sent before still leaves: nobody else fetches it.
+_KEEPS_WAITING = {Ending.FINAL, Ending.MAY_RETURN}
 
 
 class PollRefused(Exception):  # noqa: N818 - an answer, not an error
@@ -35,9 +38,6 @@ class PollRefused(Exception):  # noqa: N818 - an answer, not an error
     def __init__(self, *, is_overlap: bool) -> None:
         super().__init__()
         self.is_overlap = is_overlap
-
-    text: str
-    volatile: bool
 
 
 class PollingTransport:
@@ -59,6 +59,7 @@ class PollingTransport:
         self._waiting: deque[tuple[WireMessage, bool]] = deque()
         self._waiting_bytes = 0
         self._poll: asyncio.Future[None] | None = None
+        self._is_hung_up = False
         self._room: asyncio.Future[None] | None = None
         self._is_scheduled = False
         self._ending: Ending | None = None
@@ -109,6 +110,7 @@ class PollingTransport:
     async def poll(self) -> str:
         """Wait for packets and return a payload of them; raises ``PollRefused``.
 
+        Raises ``SessionClosed`` after ``hang_up``, also where packets came in the same moment.
         A second GET while one waits ends that one with a close packet; so the caller must close
         the session.
         """
@@ -122,7 +124,14 @@ class PollingTransport:
                 await self._poll
             finally:
                 self._poll = None
+            if self._is_hung_up:
+                raise SessionClosed("transport error")
         return self._take()
+
+    def hang_up(self) -> None:
+        """Give up the waiting GET, whose client is gone; nothing can be sent on it any more."""
+        self._is_hung_up = True
+        self._answer()
 
     def poke(self) -> None:
         """Answer a waiting GET with a packet that means nothing, so that the client goes on."""
@@ -131,12 +140,9 @@ class PollingTransport:
 
     def finish(self, ending: Ending, *, keep: bool = True) -> None:
         """Take nothing more. A waiting GET is answered; what it is told depends on the ending."""
-        if not keep:
-            self._waiting.clear()
-            self._waiting_bytes = 0
         if self._ending is not None:
             return
-        if ending is not Ending.FINAL:
+        if not keep or ending not in _KEEPS_WAITING:
             self._waiting.clear()
             self._waiting_bytes = 0
         last = _LAST_PACKETS.get(ending)

@@ -207,6 +207,8 @@ class Session:
         self._is_posting = True
         try:
             body = await read()
+            if self.reason is not None:
+                raise ProtocolError("the session ended while a body was read")
             try:
                 await self._take_payload(body)
             except SessionClosed as closed:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from realtime.exceptions import SessionClosed
+from realtime.protocol.wire_message import WireMessage
 from realtime.transports.base import (
     FRAMES_EXTENSION,
     Ending,
@@ -122,14 +123,21 @@ class WebSocketTransport:
             self._is_reading_paused = False
             self._writer.resume_reading()
 
-    def close(self, code: int, reason: str = "", *, keep: bool = True) -> None:
-        """Close with a code, after what waits (``keep``) or in place of it."""
+    def close(
+        self,
+        code: int,
+        reason: str = "",
+        *,
+        keep: bool = True,
+        last: WireMessage | None = None,
+    ) -> None:
+        """Close with a code, after what waits (``keep``) or in place of it, and after ``last``."""
         if self._is_closed:
             return
         self._is_closed = True
         # A paused client's answer to the close frame must still be read.
         self.resume_reading()
-        is_flushed = self._outbox.close(keep=keep)
+        is_flushed = self._outbox.close(keep=keep, last=last)
         if self._writer is not None:
             self._writer.close(code, reason)
             return

@@ -25,13 +25,14 @@ def main() -> None:
     application = make_application(PROFILES[arguments.profile])
     raise_open_files()
     sockets = bind("127.0.0.1", arguments.port)
-    serve(application, sockets, options(), ready=lambda: print("ready", flush=True))  # noqa: T201
+    port = sockets[0].getsockname()[1]
+    serve(application, sockets, options(), ready=lambda: print("ready", port, flush=True))  # noqa: T201
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.conformance", description=__doc__)
     parser.add_argument("--profile", choices=PROFILES, required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True, help="0: any that is free")
     parser.add_argument("--parser", choices=("default", "msgpack"), default="default")
     parser.add_argument("--server", choices=SERVERS, default="uvicorn")
     return parser.parse_args()

@@ -8,7 +8,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ class Caller:
     namespace: str
     auth: dict[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    transports: Sequence[str] = ("websocket",)
 
 
 class ConnectRefusedError(Exception):
@@ -222,7 +223,7 @@ class PythonClient(Client):
                 headers=dict(caller.headers),
                 auth=caller.auth,
                 namespaces=[caller.namespace],
-                transports=["websocket"],
+                transports=list(caller.transports),
                 wait_timeout=DEADLINE_S,
             )
         except socketio.exceptions.ConnectionError:

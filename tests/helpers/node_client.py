@@ -40,6 +40,7 @@ class NodeProgram:
             namespace=caller.namespace,
             auth=caller.auth,
             headers=dict(caller.headers),
+            transports=caller.transports,
         )
         async with asyncio.timeout(DEADLINE_S):
             client.sid = await client.connecting

@@ -100,9 +100,9 @@ async def test_a_password_is_asked_for_and_then_stands(visitors: Visitors, site:
     assert (await again.ask("joinRoom", {"room": room, "password": "open"}))["ok"]
 
 
-async def test_a_person_has_five_tries_and_not_one_more(visitors: Visitors, site: Site) -> None:
+async def test_a_person_has_five_tries_and_not_one_more(plain: Visitors, site: Site) -> None:
     room = site.room(access="password", password="sesame")
-    guest = await visitors.connect()
+    guest = await plain.connect()
     answers = [
         await guest.ask("joinRoom", {"room": room, "password": f"guess {n}"}) for n in range(6)
     ]
@@ -112,12 +112,12 @@ async def test_a_person_has_five_tries_and_not_one_more(visitors: Visitors, site
     assert answers[5]["room"] == room
     assert answers[5]["ref"]
     # Not even the right one is looked at now, in no tab of the same person.
-    tab = await visitors.connect(guest=guest.me["guest"])
+    tab = await plain.connect(guest=guest.me["guest"])
     for client in (guest, tab):
         answer = await client.ask("joinRoom", {"room": room, "password": "sesame"})
         assert answer["code"] == "rate_limited"
     # Another person is not held up by that.
-    other = await visitors.connect()
+    other = await plain.connect()
     assert (await other.ask("joinRoom", {"room": room, "password": "sesame"}))["ok"]
 
 

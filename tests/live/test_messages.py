@@ -50,10 +50,9 @@ async def test_a_message_is_heard_by_all_in_the_room(visitors: Visitors, site: S
 
 
 async def test_a_plain_message_has_neither_data_nor_nonce(visitors: Visitors, site: Site) -> None:
-    guest = await visitors.join(site.room())
-    room = (await guest.ask("rooms"))["rooms"]
-    joined = next(each["name"] for each in room if each["joined"])
-    await guest.tell("message", {"room": joined, "text": "no ack"})
+    room = site.room()
+    guest = await visitors.join(room)
+    await guest.tell("message", {"room": room, "text": "no ack"})
     message = await guest.hear_one("message")
     assert set(message) == {"id", "room", "offset", "user", "text", "at"}
     assert message["user"] == guest.me["user"]

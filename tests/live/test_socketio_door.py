@@ -8,9 +8,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.helpers.live_browser import Browser
-from tests.helpers.live_clients import DEADLINE_S, ConnectRefusedError
+from tests.helpers.live_clients import DEADLINE_S, Caller, ConnectRefusedError, PythonClient
+from tests.helpers.node_client import NodeProgram
 from tests.helpers.services import ROOT
-from tests.live.conftest import Site, Visitors
+from tests.live.conftest import WELCOME, Site, Visitors
+from tests.live.test_people import draw_ticket
 
 # What no server of this protocol would let pass; each ends the session.
 MALFORMED_PACKETS = [
@@ -32,8 +34,8 @@ MALFORMED_PACKETS = [
 ]
 
 
-async def open_session(site: Site) -> ClientConnection:
-    url = site.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+async def open_session(site: Site, query: str = "") -> ClientConnection:
+    url = site.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket" + query
     return await connect(url, compression=None, proxy=None)
 
 
@@ -158,14 +160,70 @@ async def test_a_seventeenth_namespace_is_refused(site: Site) -> None:
         assert refusal["data"]["code"] == "rate_limited"
 
 
+@pytest.mark.node
+@pytest.mark.parametrize("transports", [["polling"], ["polling", "websocket"], ["websocket"]])
+async def test_stock_clients_connect_on_any_choice_of_transports(
+    site: Site, node_program: NodeProgram, transports: list[str]
+) -> None:
+    room = site.room()
+    caller = Caller(site.url, "/live", transports=transports)
+    clients = [await PythonClient.connect(caller), await node_program.connect(caller)]
+    for client in clients:
+        assert await client.hear("welcome") == [WELCOME]
+        await client.hear("identity")
+        assert (await client.ask("joinRoom", room))["ok"]
+    for client in clients:
+        await client.take_all()
+    for number in range(20):
+        await clients[number % 2].tell("message", {"room": room, "text": str(number)})
+    for client in clients:
+        heard = [await client.hear_one("message") for _number in range(20)]
+        assert [message["offset"] for message in heard] == list(range(1, 21))
+        assert {message["text"] for message in heard} == {str(number) for number in range(20)}
+        await client.close()
+
+
+async def test_a_ticket_is_good_for_one_session_and_all_its_namespaces(site: Site) -> None:
+    ticket = draw_ticket(site.browser().sign_in("alice"))
+    with_ticket = json.dumps({"ticket": ticket})
+    async with await open_session(site) as socket:
+        await read(socket)
+        for namespace in ("/live", "/other"):
+            await socket.send(f"40{namespace},{with_ticket}")
+            assert (await read(socket)).startswith(f'40{namespace},{{"sid"')
+            await read(socket)
+            assert '"alice"' in await read(socket)
+        async with await open_session(site) as other:
+            await read(other)
+            await other.send(f"40/live,{with_ticket}")
+            refusal = json.loads((await read(other)).removeprefix("44/live,"))
+            assert refusal["data"] == {"code": "invalid_ticket"}
+
+
+async def test_the_query_string_says_who_it_is_too(site: Site) -> None:
+    ticket = draw_ticket(site.browser().sign_in("bob"))
+    async with await open_session(site, f"&ticket={ticket}") as socket:
+        await read(socket)
+        await socket.send("40/live,")
+        await read(socket)
+        await read(socket)
+        assert '"bob"' in await read(socket)
+    async with await open_session(site, "&name=Zo%C3%AB") as socket:
+        await read(socket)
+        await socket.send("40/live,")
+        await read(socket)
+        await read(socket)
+        assert '"Zoë"' in await read(socket)
+
+
 @pytest.mark.parametrize(
     ("query", "code", "message"),
     [
         ("", 0, "Transport unknown"),
         ("?EIO=4", 0, "Transport unknown"),
         ("?EIO=4&transport=carrier-pigeon", 0, "Transport unknown"),
-        ("?EIO=3&transport=websocket", 5, "Unsupported protocol version"),
-        ("?transport=websocket", 5, "Unsupported protocol version"),
+        ("?EIO=3&transport=polling", 5, "Unsupported protocol version"),
+        ("?transport=polling", 5, "Unsupported protocol version"),
         ("?EIO=4&transport=websocket", 3, "Bad request"),
         ("?EIO=4&transport=websocket&sid=unknown", 1, "Session ID unknown"),
     ],

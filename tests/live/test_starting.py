@@ -14,21 +14,13 @@ from tests.helpers.live_clients import Caller, PlainClient
 from tests.helpers.live_server import Clerk, LiveServer, free_port
 
 KEYS = {"SECRET_KEY": "a-key-of-the-tests", "ALLOWED_HOSTS": "127.0.0.1"}
+# Where each comes from; tests/project/test_wrong_options.py has the kinds.
 WRONG_OPTIONS = {
     "REALTIME_EVENTS_PER_SECOND": "5",
     "REALTIME_EVENTS_PER_S": "many",
-    "REALTIME_MAX_FRAME_BYTES": "-1",
-    "REALTIME_PING_INTERVAL_S": "0",
-    "REALTIME_ALLOWED_ORIGINS": "example.com",
-    "REALTIME_WS_PREFIX": "ws",
-    "REALTIME_TRANSPORTS": "pigeon",
-    "REALTIME_SERVE_CLIENT": "perhaps",
     "DEBUG": "perhaps",
-    "DATABASE_URL": "oracle://x",
     "TRUSTED_PROXIES": "everybody",
 }
-
-
 FOREIGN_ORIGINS = [
     ["https://evil.example"],
     ["null"],
@@ -118,15 +110,23 @@ def test_the_demo_is_made_once_and_left_alone(folder: Path) -> None:
     assert "/" in first
 
 
-def test_the_demo_needs_a_password_where_debug_is_off(folder: Path) -> None:
+@pytest.fixture(scope="module")
+def production(folder: Path) -> dict[str, str]:
+    """The environment of a site without DEBUG, whose demo was made with a password."""
     database = f"sqlite:///{folder / 'production.sqlite3'}"
-    server = LiveServer(folder, environment=KEYS | {"DATABASE_URL": database})
+    environment = KEYS | {"DATABASE_URL": database}
+    server = LiveServer(folder, environment=environment)
     server.manage("migrate", "--verbosity", "0")
-    done = server.try_to_manage("seed_demo")
+    server.manage("seed_demo", "--password", "correct horse")
+    return environment
+
+
+def test_the_demo_needs_a_password_where_debug_is_off(
+    folder: Path, production: dict[str, str]
+) -> None:
+    done = start(folder, "seed_demo", **production)
     assert done.returncode != 0
     assert "--password" in done.stderr
-    server.manage("seed_demo", "--password", "correct horse")
-    assert server.try_to_manage("seed_demo").returncode != 0
 
 
 async def status_of(server: LiveServer, origins: list[str]) -> int:
@@ -139,16 +139,15 @@ async def status_of(server: LiveServer, origins: list[str]) -> int:
 
 
 @pytest.mark.parametrize("name", ["daphne", "uvicorn", "granian"])
-async def test_serve_answers_the_same_on_each_server(folder: Path, name: str) -> None:
-    database = f"sqlite:///{folder / f'{name}.sqlite3'}"
+async def test_serve_answers_the_same_on_each_server(
+    folder: Path, production: dict[str, str], name: str
+) -> None:
     server = LiveServer(
         folder,
         name=name,
         command=["serve", "--server", name, "--host", "127.0.0.1", "--port", "{port}"],
-        environment=KEYS | {"DATABASE_URL": database, "REALTIME_DRAIN_S": "1"},
+        environment=production | {"REALTIME_DRAIN_S": "1"},
     )
-    server.manage("migrate", "--verbosity", "0")
-    server.manage("seed_demo", "--password", "correct horse")
     server.start()
     try:
         visitor = Browser(server.url)
@@ -174,6 +173,45 @@ async def test_serve_answers_the_same_on_each_server(folder: Path, name: str) ->
         assert (await other.wait_for_end())[0] == 1012
         assert other.frames[-1] == {"disconnect": {"reason": "going_away"}}
         assert server.wait() == 0
+    finally:
+        server.kill()
+    assert server.trouble() == []
+
+
+async def test_a_crash_leaves_nobody_behind_and_loses_no_message(
+    folder: Path, production: dict[str, str]
+) -> None:
+    server = LiveServer(
+        folder,
+        name="crash",
+        command=["serve", "--host", "127.0.0.1", "--port", "{port}"],
+        environment=production,
+    )
+    server.start()
+    try:
+        before = await PlainClient.connect(Caller(server.url, "/games"))
+        await before.hear("welcome")
+        me = await before.hear_one("identity")
+        joined = await before.ask("joinRoom", "bt1")
+        acks = [
+            await before.ask("message", {"room": "bt1", "text": f"{n}", "nonce": f"{n}"})
+            for n in range(5)
+        ]
+        server.kill()
+        await before.wait_for_end()
+        server.start()
+        after = await PlainClient.connect(Caller(server.url, "/games", {"guest": me["guest"]}))
+        rooms = (await after.ask("rooms", {"search": "bt1"}))["rooms"]
+        assert rooms[0]["members"] == 0
+        again = await after.ask(
+            "joinRoom", {"room": "bt1", "since": joined["offset"], "epoch": joined["epoch"]}
+        )
+        assert again["recovered"] is True
+        assert [message["id"] for message in again["messages"]] == [ack["id"] for ack in acks]
+        resent = await after.ask("message", {"room": "bt1", "text": "4", "nonce": "4"})
+        assert resent == acks[-1]
+        await after.close()
+        server.stop()
     finally:
         server.kill()
     assert server.trouble() == []

@@ -309,3 +309,15 @@ async def test_a_path_that_is_not_ours_reaches_the_projects_application() -> Non
     without = realtime_application(ROUTES, http=nothing_here)
     async with AsgiSocket(without, "/elsewhere/") as socket:
         assert await socket.closed() == 4404
+
+
+async def test_events_that_come_before_the_connect_frame_are_handled_behind_it(
+    application: RealtimeApplication,
+) -> None:
+    async with open_socket(application, "plain", "/lab") as socket:
+        socket.send({"event": "echo", "args": [1], "id": 0})
+        socket.send({"event": "back", "args": [2]})
+        await socket.accepted()
+        assert set(await socket.json()) == {"connect"}
+        assert await socket.json() == {"ack": 0, "args": [1]}
+        assert await socket.json() == {"event": "back", "args": [2]}

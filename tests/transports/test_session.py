@@ -43,6 +43,9 @@ class Handler:
         self.is_full = False
         self._room.set()
 
+    def moved(self) -> None:
+        raise AssertionError("nothing upgrades here")
+
     def closed(self, reason: str) -> None:
         self.reasons.append(reason)
         self._room.set()
@@ -200,10 +203,10 @@ async def test_a_message_that_is_too_big_ends_the_session_with_1009() -> None:
 
 async def test_closing_from_our_side_keeps_what_was_sent_before() -> None:
     async with served() as it:
-        it.session.send(WireMessage("4last"))
+        it.session.send(WireMessage("4last"), False)
         it.session.close("forced close")
         it.session.close("another reason")
-        assert not it.session.send(WireMessage("4late"))
+        assert not it.session.send(WireMessage("4late"), False)
     assert it.session.reason == "forced close"
     assert it.server.data[-1] == "4last"
     assert it.server.close_code == 1000

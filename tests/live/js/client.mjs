@@ -11,13 +11,13 @@ const sockets = new Map();
 const say = (fact) => process.stdout.write(`${JSON.stringify(fact)}\n`);
 
 const commands = {
-  connect({ id, url, namespace, auth, headers }) {
+  connect({ id, url, namespace, auth, headers, transports }) {
     const socket = io(url + namespace, {
       auth,
       extraHeaders: headers,
       forceNew: true,
       reconnection: false,
-      transports: ["websocket"],
+      transports,
     });
     sockets.set(id, socket);
     socket.on("connect", () => say({ id, is: "connected", sid: socket.id }));

@@ -1,0 +1,208 @@
+"""What clients are told in room events: the types of acks and of what is heard, and the codes.
+
+Declarations alone, from which the engine checks what leaves and describes it to programmers.
+Source: DESIGN section 6.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+from rooms.denials import Code
+
+RoleName: TypeAlias = Literal["owner", "moderator", "member"]
+AccessName: TypeAlias = Literal["open", "login", "password", "invitation", "members", "groups"]
+
+# What being in a room takes, asked again whenever its member speaks.
+_PRESENCE_CODES = (
+    Code.UNKNOWN_ROOM,
+    Code.NAMESPACE_CLOSED,
+    Code.ROOM_CLOSED,
+    Code.BANNED,
+    Code.FORBIDDEN,
+    Code.LOGIN_REQUIRED,
+    Code.PASSWORD_REQUIRED,
+    Code.INVITATION_REQUIRED,
+    Code.NOT_A_MEMBER,
+)
+JOIN_CODES = (*_PRESENCE_CODES, Code.WRONG_PASSWORD, Code.INVALID_INVITATION, Code.ROOM_FULL)
+SEND_CODES = (*_PRESENCE_CODES, Code.NOT_JOINED, Code.MUTED, Code.READ_ONLY)
+INSIDE_CODES = (Code.NOT_JOINED,)
+
+
+class User(TypedDict):
+    """A person: a signed-in user, or a guest, whose id begins with ``guest:``."""
+
+    id: str
+    name: str
+
+
+class Author(TypedDict):
+    """Who wrote a message; ``id`` is null once the user is deleted."""
+
+    id: str | None
+    name: str
+
+
+class Member(User):
+    """A person in a room; ``sockets`` is how many of theirs are in it."""
+
+    role: RoleName | None
+    sockets: int
+
+
+class Message(TypedDict):
+    """A message of a room. A removed one has ``removed``, and neither user nor text nor instant.
+
+    ``offset`` is null in rooms that keep no history, ``user`` for what the site itself posts;
+    ``at`` is RFC 3339 in UTC.
+    """
+
+    id: str
+    room: str
+    offset: int | None
+    user: NotRequired[Author | None]
+    text: NotRequired[str]
+    data: NotRequired[dict[str, Any]]
+    at: NotRequired[str]
+    nonce: NotRequired[str]
+    removed: NotRequired[Literal[True]]
+
+
+class ListedRoom(TypedDict):
+    """A room in a list; ``code`` is the denial that a join without credentials gets now, or null.
+
+    ``capacity`` is null where there is no limit; ``members`` counts persons.
+    """
+
+    name: str
+    title: str
+    access: AccessName
+    code: str | None
+    locked: bool
+    joined: bool
+    members: int
+    capacity: int | None
+
+
+class NamespaceTitle(TypedDict):
+    """A namespace: its path, and its title for people."""
+
+    path: str
+    title: str
+
+
+class Identity(TypedDict):
+    """Who this socket is; ``guest`` is the token by which a guest comes back as the same one."""
+
+    namespace: NamespaceTitle
+    user: User
+    guest: NotRequired[str]
+
+
+class Presence(TypedDict):
+    """Who came or left; ``members`` counts persons, ``sockets`` those of this person."""
+
+    room: str
+    user: User
+    members: int
+    sockets: int
+
+
+class MembersCount(TypedDict):
+    """How many persons are in a large room."""
+
+    room: str
+    members: int
+
+
+class Typing(TypedDict):
+    """Who is typing in a room."""
+
+    room: str
+    user: User
+
+
+class Kicked(TypedDict):
+    """Why this socket is in a room no more, for people and as a code."""
+
+    room: str
+    code: str
+    message: str
+    reason: NotRequired[str]
+    until: NotRequired[str]
+    ref: NotRequired[str]
+
+
+class Done(TypedDict):
+    """It is done."""
+
+    ok: Literal[True]
+
+
+class Joined(Done):
+    """This socket is in the room: what it needs to show it, from its last message on.
+
+    ``offset`` is the room's last and ``epoch`` its history's name, both null where it keeps none;
+    ``more`` says that there are more messages than these, ``recovered`` that none after ``since``
+    is lost.
+    """
+
+    room: str
+    members: int
+    role: RoleName | None
+    epoch: str | None
+    offset: int | None
+    messages: list[Message]
+    more: bool
+    recovered: bool
+
+
+class LeftRoom(Done):
+    """This socket is in the room no more."""
+
+    room: str
+
+
+class Sent(Done):
+    """The message is stored; ``offset`` is null where the room keeps none."""
+
+    id: str
+    offset: int | None
+    at: str
+
+
+class History(Done):
+    """A page of messages in offset order."""
+
+    epoch: str | None
+    messages: list[Message]
+    more: bool
+
+
+class RoomList(Done):
+    """A page of rooms by name."""
+
+    rooms: list[ListedRoom]
+    more: bool
+
+
+class MemberList(Done):
+    """Who is in a room, at most 500; ``count`` is how many there are."""
+
+    members: list[Member]
+    count: int
+
+
+EMITS: Mapping[str, Any] = {
+    "welcome": str,
+    "identity": Identity,
+    "success": str,
+    "newUser": (str, Presence),
+    "userLeft": (str, Presence),
+    "membersChanged": MembersCount,
+    "message": Message,
+    "typing": Typing,
+    "kicked": Kicked,
+    # A site sends its rooms what it likes, and in its own form, from views and tasks.
+    "*": Any,
+}

@@ -1,0 +1,1 @@
+"""Typed events, both ways, and what is told of them."""
