@@ -15,7 +15,15 @@ from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import decide
-from rooms.policy_values import Action, Credentials, Decision, NamespacePolicy, Policy, RuleSet
+from rooms.policy_values import (
+    Action,
+    Credentials,
+    Decision,
+    NamespacePolicy,
+    Policy,
+    RuleSet,
+    Subject,
+)
 from rooms.records import Denial, name_denials
 from rooms.refusals import refusal
 from rooms.registry import (
@@ -120,6 +128,7 @@ class _Asking:
         self.ended: dict[str, str] = {}
         self.gone: list[_Gone] = []
         self.staying: dict[str, dict[str, Standing]] = {}
+        self._of_strangers: dict[tuple[str, str], Decision] = {}
 
     def run(self) -> None:
         """Decide about everybody."""
@@ -189,7 +198,9 @@ class _Asking:
             self.ended[attendance.socket_id] = _UNKNOWN_NAMESPACE
             return True
         subject = subject_of(attendance.person, self._standing(attendance, None))
-        decision = decide(policy, subject, Action.CONNECT, Credentials(now=self.now))
+        decision = self._decide(
+            policy, subject, Action.CONNECT, Credentials(now=self.now), (attendance.namespace, "")
+        )
         if decision.allowed:
             return False
         self.ended[attendance.socket_id] = decision.code
@@ -230,7 +241,23 @@ class _Asking:
             return _kicked_out(name, reason)
         # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
         credentials = Credentials(now=self.now, is_joined=True, is_inside=True)
-        return decide(policy, subject_of(attendance.person, standing), Action.JOIN, credentials)
+        subject = subject_of(attendance.person, standing)
+        return self._decide(policy, subject, Action.JOIN, credentials, (attendance.namespace, name))
+
+    def _decide(
+        self,
+        policy: Policy | NamespacePolicy,
+        subject: Subject,
+        action: Action,
+        credentials: Credentials,
+        place: tuple[str, str],
+    ) -> Decision:
+        """Decide; guests who hold nothing, where nobody is banned, are decided about once."""
+        if subject.user_id is not None or subject.grants or _has_bans(policy):
+            return decide(policy, subject, action, credentials)
+        if place not in self._of_strangers:
+            self._of_strangers[place] = decide(policy, subject, action, credentials)
+        return self._of_strangers[place]
 
     def _standing(self, attendance: Attendance, room_id: int | None) -> Standing:
         person = attendance.person
@@ -244,6 +271,12 @@ class _Asking:
             powers = replace(powers, version=found.people_version)
         standing = self.standings.get((room_id, person.key), Standing())
         return replace(standing, powers=powers, version=found.version)
+
+
+def _has_bans(policy: Policy | NamespacePolicy) -> bool:
+    if isinstance(policy, Policy):
+        return bool(policy.bans) or _has_bans(policy.namespace)
+    return bool(policy.bans or policy.site_bans)
 
 
 def _read_namespaces(attendances: Iterable[Attendance]) -> dict[str, NamespacePolicy]:

@@ -98,7 +98,8 @@ class Person:
     async def hears_only(self, *events: str) -> None:
         """Make sure that nothing else came before an answer that is asked for now."""
         await self.client.call("nothing like that")
-        heard = [item.event for item in self.client._kept if isinstance(item, Heard)]
+        kept = self.client._kept  # type: ignore[attr-defined]
+        heard = [item.event for item in kept if isinstance(item, Heard)]
         assert [event for event in heard if event not in events] == []
 
 
