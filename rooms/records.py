@@ -117,7 +117,11 @@ def keep_named(named: Sequence[tuple[str, Denial]], now: datetime) -> None:
         DecisionRecord.objects.filter(ref__in=denials).order_by().values_list("ref", flat=True)
     )
     fresh = [ref for ref in denials if ref not in known or not _count_in(ref, counts[ref], now)]
-    DecisionRecord.objects.bulk_create([_row(denials[ref], ref, counts[ref], now) for ref in fresh])
+    # Two that evict one person at once write the same row: the one that comes later has nothing
+    # to add.
+    DecisionRecord.objects.bulk_create(
+        [_row(denials[ref], ref, counts[ref], now) for ref in fresh], ignore_conflicts=True
+    )
 
 
 def prune_records(now: datetime, days: int) -> int:
