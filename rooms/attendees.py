@@ -59,6 +59,8 @@ class Attendee:
     # The rooms that it was told of, by name, once it has asked; and whether to look again soon.
     told: dict[str, Shape] | None = None
     is_list_due: bool = False
+    # Whether it asked for a part of the list, and the rest has not been looked at since.
+    is_partial: bool = False
     # Rooms that it was evicted from and whose seats are being freed: who joins again waits.
     leaving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 

@@ -285,7 +285,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             powers=self._powers.fresh(self.options.recheck_s),
         )
         self._powers.remember(page.powers)
-        self._backstage.watch.lists.given(self._attendee, page.rooms, began_at)
+        is_whole = not page.has_more and asked.search is None and asked.after is None
+        self._backstage.watch.lists.given(self._attendee, page.rooms, began_at, is_whole=is_whole)
         rooms = cast("list[answers.ListedRoom]", page.rooms)
         return {"ok": True, "rooms": rooms, "more": page.has_more}
 

@@ -33,14 +33,21 @@ class Listener:
     person: Person
     joined: frozenset[str]
     told: Mapping[str, Shape]
+    # Whether it was given a part of the list and nobody has looked at the rest yet: rooms that it
+    # was not told of are then no news.
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one socket has to be told: rooms that look otherwise, and names that are gone."""
+    """What one socket has to be told: rooms that look otherwise, and names that are gone.
+
+    ``seen`` are rooms that only count as known from now on.
+    """
 
     changed: tuple[Shape, ...]
     removed: tuple[str, ...]
+    seen: tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ def survey(
     news = {}
     for listener in listeners:
         found = seen.news(listener, is_whole=room_ids is None, with_counts=with_counts)
-        if found.changed or found.removed:
+        if found.changed or found.removed or found.seen:
             news[listener.socket_id] = found
     coming = [at for room in seen.rooms for at in instants_of(room.policy) if at > now]
     return Survey(news, min(coming, default=None))
@@ -104,18 +111,20 @@ class _Seen:
 
     def news(self, listener: Listener, *, is_whole: bool, with_counts: bool) -> News:
         """Give what is otherwise for one socket."""
-        changed, removed = [], []
+        changed, removed, seen = [], [], []
         for room in self.rooms:
             name = room.row.name
             shape = self._shape(room, listener)
             if shape is None:
                 removed += [name] if name in listener.told else []
+            elif listener.is_partial and name not in listener.told:
+                seen.append(shape)
             elif _differs(listener.told.get(name), shape, with_counts=with_counts):
                 changed.append(shape)
         if is_whole:
             there = {room.row.name for room in self.rooms}
             removed += [name for name in listener.told if name not in there]
-        return News(tuple(changed), tuple(removed))
+        return News(tuple(changed), tuple(removed), tuple(seen))
 
     def _shape(self, room: FoundRoom, listener: Listener) -> Shape | None:
         pk, person = room.row.pk, listener.person

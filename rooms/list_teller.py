@@ -31,8 +31,16 @@ class ListTeller:
         # Namespaces whose known instants have been read.
         self._minded: set[str] = set()
 
-    def given(self, attendee: Attendee, page: Iterable[Shape], began_at: float) -> None:
-        """Note what a socket was answered; what changed while it was read is told soon."""
+    def given(
+        self, attendee: Attendee, page: Iterable[Shape], began_at: float, *, is_whole: bool
+    ) -> None:
+        """Note what a socket was answered; what changed while it was read is told soon.
+
+        ``is_whole`` says that there are no other rooms. Of those that were left out by a search or
+        a limit, only what becomes otherwise from now on is news.
+        """
+        if attendee.told is None and not is_whole:
+            attendee.is_partial = attendee.is_list_due = True
         told = attendee.told if attendee.told is not None else {}
         told.update({shape["name"]: shape for shape in page})
         attendee.told = told
@@ -105,7 +113,13 @@ class ListTeller:
     ) -> datetime | None:
         by_id = {attendee.place.socket_id: attendee for attendee in attendees}
         listeners = [
-            Listener(key, item.place.person, frozenset(item.seats), dict(item.told or {}))
+            Listener(
+                key,
+                item.place.person,
+                frozenset(item.seats),
+                dict(item.told or {}),
+                item.is_partial,
+            )
             for key, item in by_id.items()
         ]
         found = await in_database(
@@ -113,10 +127,12 @@ class ListTeller:
         )
         if room_ids is None:
             for attendee in attendees:
-                attendee.is_list_due = False
+                attendee.is_list_due = attendee.is_partial = False
         for news, socket_ids in _alike(found.news):
             for socket_id in socket_ids:
                 _note(by_id[socket_id], news)
+            if not news.changed and not news.removed:
+                continue
             here = of(namespace).in_(socket_ids).local
             content = {"changed": list(news.changed), "removed": list(news.removed)}
             await here.aemit("roomsChanged", content)
@@ -126,7 +142,7 @@ class ListTeller:
 def _note(attendee: Attendee, news: News) -> None:
     if attendee.told is None:
         return
-    attendee.told.update({shape["name"]: shape for shape in news.changed})
+    attendee.told.update({shape["name"]: shape for shape in (*news.changed, *news.seen)})
     for name in news.removed:
         attendee.told.pop(name, None)
 
@@ -135,6 +151,6 @@ def _alike(news: Mapping[str, News]) -> list[tuple[News, list[str]]]:
     """Put together the sockets that are told the same: their shapes are the same objects."""
     groups: dict[tuple[object, ...], tuple[News, list[str]]] = {}
     for socket_id, item in news.items():
-        key = (*map(id, item.changed), None, *item.removed)
+        key = (*map(id, item.changed), None, *map(id, item.seen), None, *item.removed)
         groups.setdefault(key, (item, []))[1].append(socket_id)
     return list(groups.values())
