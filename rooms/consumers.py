@@ -239,9 +239,9 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         )
         return {"ok": True}
 
-    @event("history", codes=answers.INSIDE_CODES)
-    async def history(self, request: str | ReadHistory) -> answers.History:
-        """Read a page of a room's messages."""
+    @event("history", codes=answers.HISTORY_CODES)
+    async def history(self, request: str | ReadHistory) -> answers.History | answers.PrivateHistory:
+        """Read a page of a room's messages, or of those with a user."""
         asked = ReadHistory(room=request) if isinstance(request, str) else request
         if (asked.room is None) == (asked.with_user is None):
             raise requests.bad_request(
@@ -290,7 +290,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         rooms = cast("list[answers.ListedRoom]", page.rooms)
         return {"ok": True, "rooms": rooms, "more": page.has_more}
 
-    @event("members", codes=answers.INSIDE_CODES)
+    @event("members", codes=answers.READ_CODES)
     async def members(self, request: str | InRoom) -> answers.MemberList:
         """List who is in a room."""
         name = requests.room_named(request)

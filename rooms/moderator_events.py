@@ -17,13 +17,12 @@ from realtime.exceptions import Refused
 from realtime.namespaces.consumer import NamespaceConsumer
 from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
-from rooms import moderating, requests
+from rooms import answers, moderating, requests
 from rooms.live import recheck_everywhere
 from rooms.models.sanctions import REASON_MAX
 from rooms.people import Person
 from rooms.policy_values import Role
 from rooms.reading import find_moderated
-from rooms.shapes import Shape
 from rooms.site_paths import room_url
 
 Result = TypeVar("Result")
@@ -97,15 +96,15 @@ class ModeratorEvents(NamespaceConsumer):
 
     _person: Person
 
-    @event("kick")
-    async def kick(self, request: Kick) -> Shape:
+    @event("kick", codes=answers.ON_PERSON_CODES)
+    async def kick(self, request: Kick) -> answers.Done:
         """Put somebody out of a room; they may join again."""
         reason = _clean_reason(request.reason)
         await self._moderate(request.room, moderating.kick, request.user, reason=reason)
         return await self._confirmed()
 
-    @event("ban")
-    async def ban(self, request: BanPerson) -> Shape:
+    @event("ban", codes=answers.ON_PERSON_CODES)
+    async def ban(self, request: BanPerson) -> answers.Done:
         """Keep somebody out of a room."""
         address = self._person.address
         await self._moderate(
@@ -120,14 +119,14 @@ class ModeratorEvents(NamespaceConsumer):
         )
         return await self._confirmed()
 
-    @event("unban")
-    async def unban(self, request: OnPerson) -> Shape:
+    @event("unban", codes=answers.ON_PERSON_CODES)
+    async def unban(self, request: OnPerson) -> answers.Done:
         """Let somebody in again, as the room's access would."""
         await self._moderate(request.room, moderating.unban, request.user)
         return {"ok": True}
 
-    @event("mute")
-    async def mute(self, request: MutePerson) -> Shape:
+    @event("mute", codes=answers.ON_PERSON_CODES)
+    async def mute(self, request: MutePerson) -> answers.Done:
         """Let somebody read but not write."""
         await self._moderate(
             request.room,
@@ -138,28 +137,28 @@ class ModeratorEvents(NamespaceConsumer):
         )
         return {"ok": True}
 
-    @event("unmute")
-    async def unmute(self, request: OnPerson) -> Shape:
+    @event("unmute", codes=answers.ON_PERSON_CODES)
+    async def unmute(self, request: OnPerson) -> answers.Done:
         """Let somebody write again."""
         await self._moderate(request.room, moderating.unmute, request.user)
         return {"ok": True}
 
-    @event("setRole")
-    async def set_role(self, request: SetRole) -> Shape:
+    @event("setRole", codes=answers.ON_PERSON_CODES)
+    async def set_role(self, request: SetRole) -> answers.Done:
         """Make somebody a member, a moderator or an owner, or none of them any more."""
         if request.role is not None and request.role not in {role.value for role in Role}:
             raise requests.bad_request(_("There is no such role."), "role")
         await self._moderate(request.room, moderating.set_role, request.user, request.role)
         return await self._confirmed()
 
-    @event("remove")
-    async def remove(self, request: RemoveMessage) -> Shape:
+    @event("remove", codes=answers.REMOVE_CODES)
+    async def remove(self, request: RemoveMessage) -> answers.Done:
         """Take a message's text away."""
         await self._moderate(request.room, moderating.remove_message, request.id)
         return {"ok": True}
 
-    @event("invite")
-    async def invite(self, request: Invite) -> Shape:
+    @event("invite", codes=answers.MODERATE_CODES)
+    async def invite(self, request: Invite) -> answers.Invitations:
         """Make invitations; their tokens are shown this once."""
         expires_s = _clean_seconds(request.expires_s, "expires_s")
         if request.role not in {role.value for role in Role}:
@@ -207,7 +206,7 @@ class ModeratorEvents(NamespaceConsumer):
 
         return await in_database(run)
 
-    async def _confirmed(self) -> Shape:
+    async def _confirmed(self) -> answers.Done:
         """Answer once nothing of the room reaches those who had to go, or ``busy``."""
         receipt = await recheck_everywhere(self.namespace)
         if receipt.missing:

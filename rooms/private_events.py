@@ -1,18 +1,18 @@
 """Private messages between two users, as events. Source: DESIGN section 6, ``private``."""
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import NamespaceConsumer
 from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
-from rooms import requests
+from rooms import answers, requests
 from rooms.people import Person
 from rooms.private import block, read_private, send_private, unblock
 from rooms.registry import NamespaceDefaults
 from rooms.requests import OnUser, SendPrivate
 from rooms.sending import Draft
-from rooms.shapes import Shape, instant
+from rooms.shapes import instant
 
 
 class PrivateEvents(NamespaceConsumer):
@@ -22,8 +22,8 @@ class PrivateEvents(NamespaceConsumer):
 
     _person: Person
 
-    @event("private")
-    async def private(self, request: SendPrivate) -> Shape:
+    @event("private", codes=answers.PRIVATE_CODES)
+    async def private(self, request: SendPrivate) -> answers.Sent:
         """Say something to one user; the ack means that it is committed."""
         draft = Draft(
             room="",
@@ -40,21 +40,21 @@ class PrivateEvents(NamespaceConsumer):
             await both.aemit("private", shape)
         return {"ok": True, "id": sent.message_id, "offset": sent.offset, "at": instant(sent.at)}
 
-    @event("block")
-    async def block(self, request: OnUser) -> Shape:
+    @event("block", codes=answers.BLOCK_CODES)
+    async def block(self, request: OnUser) -> answers.Done:
         """Hear no more private messages of a user."""
         await in_database(block, self._person, request.user)
         return {"ok": True}
 
-    @event("unblock")
-    async def unblock(self, request: OnUser) -> Shape:
+    @event("unblock", codes=answers.BLOCK_CODES)
+    async def unblock(self, request: OnUser) -> answers.Done:
         """Hear a user's private messages again."""
         await in_database(unblock, self._person, request.user)
         return {"ok": True}
 
     async def _private_history(
         self, user: str, before: int | None, after: int | None, limit: int
-    ) -> Shape:
+    ) -> answers.PrivateHistory:
         """Read a page of what was said between this person and a user."""
         epoch, page = await in_database(
             read_private,
@@ -65,4 +65,5 @@ class PrivateEvents(NamespaceConsumer):
             after_offset=after,
             limit=limit,
         )
-        return {"ok": True, "epoch": epoch, "messages": page.messages, "more": page.has_more}
+        messages = cast("list[answers.PrivateMessage]", page.messages)
+        return {"ok": True, "epoch": epoch, "messages": messages, "more": page.has_more}
