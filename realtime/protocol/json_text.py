@@ -14,7 +14,9 @@ import msgspec
 from realtime.exceptions import ProtocolError, UsageError
 
 _decoder = msgspec.json.Decoder()
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Never gives back, and takes an open string to the end of the text: otherwise each escaped quote
+# in one would be tried as the start of another, all the way to the end.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NOT_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 

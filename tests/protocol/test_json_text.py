@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pytest
@@ -87,6 +88,15 @@ def test_brackets_side_by_side_and_in_strings_are_not_deep() -> None:
     assert len(decode_json(wide, max_depth=2)) == 1000
     quoted = json.dumps(["[[[[{{{{", 'a"[[[[\\', "\\"])
     assert decode_json(quoted, max_depth=1) == ["[[[[{{{{", 'a"[[[[\\', "\\"]
+
+
+@pytest.mark.parametrize("inside", ['\\"', "\\\\", "x", '\\"['])
+def test_a_long_open_string_is_looked_at_once(inside: str) -> None:
+    # Looked at again from each of its quotes this would take many minutes.
+    began_at = time.perf_counter()
+    with pytest.raises(ProtocolError):
+        decode_json("[" * 40 + '"' + inside * 300_000, max_depth=32)
+    assert time.perf_counter() - began_at < 5
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[" * 40 + "]" * 39, "]" * 99])
