@@ -172,16 +172,25 @@ def is_event_name(name: Any) -> bool:
 
 
 def _fill_placeholders(value: Any, attachments: list[bytes]) -> Any:
-    """Return ``value`` with each placeholder object replaced by its attachment."""
+    """Return ``value`` with each placeholder object replaced by its attachment.
+
+    No encoder names an attachment twice. It is refused: a small packet that names a large one
+    thousands of times would leave here, echoed, with as many copies.
+    """
+    return _fill(value, attachments, set(range(len(attachments))))
+
+
+def _fill(value: Any, attachments: list[bytes], unnamed: set[int]) -> Any:
     if isinstance(value, list):
-        return [_fill_placeholders(item, attachments) for item in value]
+        return [_fill(item, attachments, unnamed) for item in value]
     if isinstance(value, dict):
         if value.get("_placeholder") is True:
             number = value.get("num")
-            if type(number) is not int or not 0 <= number < len(attachments):
-                raise ProtocolError("placeholder without an attachment")
+            if type(number) is not int or number not in unnamed:
+                raise ProtocolError("placeholder without an attachment of its own")
+            unnamed.discard(number)
             return attachments[number]
-        return {key: _fill_placeholders(item, attachments) for key, item in value.items()}
+        return {key: _fill(item, attachments, unnamed) for key, item in value.items()}
     return value
 
 
