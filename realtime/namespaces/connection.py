@@ -44,8 +44,8 @@ class EngineSession(Protocol):
     def transport_name(self) -> str:
         """``websocket`` or ``polling``."""
 
-    async def send_patiently(self, message: WireMessage) -> None:
-        """Hand a message over, waiting while the client does not keep up."""
+    async def send_patiently(self, message: WireMessage) -> bool:
+        """Hand a message over, waiting while the client does not keep up; False once it left."""
 
     def close(self, reason: str, *, ending: Ending = Ending.MAY_RETURN, keep: bool = True) -> None:
         """End the session."""

@@ -82,8 +82,8 @@ class Link(Protocol):
     def transport_name(self) -> str:
         """What carries the connection now: ``websocket`` or ``polling``."""
 
-    async def send_patiently(self, message: WireMessage) -> None:
-        """Hand a message over, waiting while the client does not keep up."""
+    async def send_patiently(self, message: WireMessage) -> bool:
+        """Hand a message over, waiting while the client does not keep up; False once it left."""
 
     def accepted(self, socket: "Socket") -> None:
         """Tell the client that the socket is in."""

@@ -87,8 +87,8 @@ class Transport(Protocol):
         ends the transport: slow readers are sent away, not waited for.
         """
 
-    async def send_patiently(self, message: WireMessage) -> None:
-        """Hand over a message, waiting while the outbox is full; nothing happens once closed."""
+    async def send_patiently(self, message: WireMessage) -> bool:
+        """Hand over a message, waiting while the outbox is full; False once closed or replaced."""
 
     def finish(self, ending: Ending, *, keep: bool = True) -> None:
         """Close, behind what was handed over or (without ``keep``) in place of it; once."""

@@ -80,23 +80,25 @@ class Outbox:
             if not volatile:
                 self._on_overflow()
             return False
-        self._waiting.append((message, volatile))
-        self._waiting_bytes += message.size
-        if not self._is_scheduled and not self._is_blocked:
-            self._is_scheduled = True
-            self._turn.schedule(self)
+        self._add(message, volatile)
         return True
 
-    async def put_patiently(self, message: WireMessage) -> None:
-        """Take a message as soon as there is room for it; does nothing once closed."""
+    async def put_patiently(self, message: WireMessage) -> bool:
+        """Take a message as soon as there is room for it; False, and nothing done, once closed."""
         while self._is_full() and not self._is_closed:
             if not self._is_blocked:
                 self.flush()
-                continue
+                if not self._is_blocked:
+                    # What fills a small outbox is the server's own buffer, which is not high yet.
+                    break
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
-        self.put(message)
+        if self._is_closed:
+            return False
+        self._is_idle = False
+        self._add(message, volatile=False)
+        return True
 
     def flush(self) -> None:
         """Write what waits, as far as the server takes it."""
@@ -148,6 +150,13 @@ class Outbox:
         if self._drain is not None:
             self._drain.cancel()
         self._wake()
+
+    def _add(self, message: WireMessage, volatile: bool) -> None:
+        self._waiting.append((message, volatile))
+        self._waiting_bytes += message.size
+        if not self._is_scheduled and not self._is_blocked:
+            self._is_scheduled = True
+            self._turn.schedule(self)
 
     def _is_stuck(self) -> bool:
         return self._is_blocked or self._is_closed

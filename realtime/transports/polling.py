@@ -99,13 +99,13 @@ class PollingTransport:
         self._schedule()
         return True
 
-    async def send_patiently(self, message: WireMessage) -> None:
-        """Keep a message as soon as there is room for it; does nothing once closed."""
+    async def send_patiently(self, message: WireMessage) -> bool:
+        """Keep a message as soon as there is room for it; see ``Transport.send_patiently``."""
         while self._is_full() and self._ending is None:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
-        self.send(message)
+        return self.send(message)
 
     async def poll(self) -> str:
         """Wait for packets and return a payload of them; raises ``PollRefused``.

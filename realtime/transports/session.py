@@ -96,9 +96,14 @@ class Session:
         """Bytes that wait for the client."""
         return self._transport.waiting_bytes
 
-    async def send_patiently(self, message: WireMessage) -> None:
-        """Hand a message to the transport; see ``Transport.send_patiently``."""
-        await self._transport.send_patiently(message)
+    async def send_patiently(self, message: WireMessage) -> bool:
+        """Hand a message to the transport, or to the next one if that took over meanwhile."""
+        transport = self._transport
+        while not await transport.send_patiently(message):
+            if transport is self._transport:
+                return False
+            transport = self._transport
+        return True
 
     def start(self, handler: SessionHandler, *, on_end: Callable[[], None] | None = None) -> None:
         """Greet the client and begin to keep time; ``on_end`` is called when it is over."""

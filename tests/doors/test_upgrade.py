@@ -11,7 +11,9 @@ from realtime.transports.session import PROBE_NOOP_S
 from tests.helpers.asgi_socket import AsgiSocket, Headers
 from tests.helpers.clock import MovedClock
 from tests.helpers.engine_links import PollingLink, barrier, join, polling, websocket
+from tests.helpers.serving import serving
 from tests.helpers.waiting import turns, until
+from tests.namespaces import lab
 from tests.namespaces.lab import Lab
 
 BAD_REQUEST = {"code": 3, "message": "Bad request"}
@@ -141,6 +143,23 @@ async def test_nothing_is_lost_doubled_or_reordered_on_the_way(
         by_poll = [packet for packet in came if packet.startswith("b")]
         by_websocket = [packet for packet in after if isinstance(packet, bytes)]
         assert len(by_poll) + len(by_websocket) == 20
+
+
+async def test_what_a_handler_waited_to_send_moves_over_too() -> None:
+    async with serving(lab.ROUTES, outbox_messages=2) as application, polling(application) as link:
+        sid = (await join(link, "/lab"))["sid"]
+        consumer = Lab.live[sid]
+        for number in (1, 2):
+            await consumer.emit("told", number)
+        waiting = [asyncio.create_task(consumer.emit("told", number)) for number in (3, 4)]
+        await turns()
+        assert not any(task.done() for task in waiting)
+        async with second(application, link) as socket:
+            await probe(socket)
+            socket.send("5")
+            told = [await socket.data() for _ in range(4)]
+            assert told == [f'42/lab,["told",{number}]' for number in (1, 2, 3, 4)]
+        await asyncio.gather(*waiting)
 
 
 async def test_what_the_client_posts_meanwhile_counts(application: RealtimeApplication) -> None:

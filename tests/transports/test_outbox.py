@@ -219,6 +219,27 @@ async def test_a_patient_send_waits_for_room_and_keeps_its_place(
     assert fixture.wire == joined("a", "b", "c")
 
 
+async def test_a_patient_send_does_not_hold_the_loop_where_the_limit_is_below_high_water() -> None:
+    fixture = Fixture("frames", max_bytes=10_000)
+    assert fixture.writer is not None
+    fixture.writer.is_blocked = True
+    fixture.outbox.put(WireMessage("x" * 20_000))
+    await turns()
+    assert fixture.outbox.waiting_bytes > 10_000
+    text = "y" * (HIGH_WATER_BYTES - 10_000)
+    assert await fixture.outbox.put_patiently(WireMessage(text))
+    await turns()
+    sending = asyncio.create_task(fixture.outbox.put_patiently(WireMessage("z" * 20_000)))
+    await turns()
+    # By now the server's buffer is high: from here on it waits.
+    assert not sending.done()
+    await fixture.unblock()
+    assert await sending
+    await turns()
+    assert fixture.overflows == 0
+    assert fixture.wire == joined("x" * 20_000, text, "z" * 20_000)
+
+
 @pytest.mark.parametrize("ending", ["close", "abandon"])
 async def test_a_patient_send_ends_with_the_outbox(
     make: Callable[..., Fixture], ending: str
