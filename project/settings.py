@@ -133,6 +133,11 @@ REALTIME: dict[str, object] = {}
 
 # --- People ---------------------------------------------------------------------------------
 
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    # Answers user.has_perm("rooms.moderate_room", room).
+    "rooms.auth_backends.RoomBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -12,9 +12,8 @@ from rooms.denials import Code
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
 AccessName: TypeAlias = Literal["open", "login", "password", "invitation", "members", "groups"]
 
-# What being in a room takes, asked again whenever its member speaks.
+# What being in a room takes, asked again whenever its member speaks or reads.
 _PRESENCE_CODES = (
-    Code.UNKNOWN_ROOM,
     Code.NAMESPACE_CLOSED,
     Code.ROOM_CLOSED,
     Code.BANNED,
@@ -24,9 +23,35 @@ _PRESENCE_CODES = (
     Code.INVITATION_REQUIRED,
     Code.NOT_A_MEMBER,
 )
-JOIN_CODES = (*_PRESENCE_CODES, Code.WRONG_PASSWORD, Code.INVALID_INVITATION, Code.ROOM_FULL)
-SEND_CODES = (*_PRESENCE_CODES, Code.NOT_JOINED, Code.MUTED, Code.READ_ONLY)
+JOIN_CODES = (
+    *_PRESENCE_CODES,
+    Code.UNKNOWN_ROOM,
+    Code.WRONG_PASSWORD,
+    Code.INVALID_INVITATION,
+    Code.ROOM_FULL,
+)
+SEND_CODES = (
+    *_PRESENCE_CODES,
+    Code.UNKNOWN_ROOM,
+    Code.NOT_JOINED,
+    Code.MUTED,
+    Code.READ_ONLY,
+)
 INSIDE_CODES = (Code.NOT_JOINED,)
+READ_CODES = (*_PRESENCE_CODES, Code.NOT_JOINED)
+# With a user in place of a room, the other may be nobody.
+HISTORY_CODES = (*READ_CODES, Code.UNKNOWN_USER)
+MODERATE_CODES = (Code.UNKNOWN_ROOM, Code.BANNED, Code.FORBIDDEN, Code.LOGIN_REQUIRED)
+ON_PERSON_CODES = (*MODERATE_CODES, Code.UNKNOWN_USER)
+REMOVE_CODES = (*MODERATE_CODES, Code.UNKNOWN_MESSAGE)
+BLOCK_CODES = (Code.LOGIN_REQUIRED, Code.UNKNOWN_USER)
+PRIVATE_CODES = (
+    *BLOCK_CODES,
+    Code.NAMESPACE_CLOSED,
+    Code.BANNED,
+    Code.FORBIDDEN,
+    Code.MUTED,
+)
 
 
 class User(TypedDict):
@@ -50,15 +75,10 @@ class Member(User):
     sockets: int
 
 
-class Message(TypedDict):
-    """A message of a room. A removed one has ``removed``, and neither user nor text nor instant.
-
-    ``offset`` is null in rooms that keep no history, ``user`` for what the site itself posts;
-    ``at`` is RFC 3339 in UTC.
-    """
+class _Content(TypedDict):
+    """What a message is, wherever it was said."""
 
     id: str
-    room: str
     offset: int | None
     user: NotRequired[Author | None]
     text: NotRequired[str]
@@ -66,6 +86,26 @@ class Message(TypedDict):
     at: NotRequired[str]
     nonce: NotRequired[str]
     removed: NotRequired[Literal[True]]
+
+
+class Message(_Content):
+    """A message of a room. A removed one has ``removed``, and neither user nor text nor instant.
+
+    ``offset`` is null in rooms that keep no history, ``user`` for what the site itself posts;
+    ``at`` is RFC 3339 in UTC.
+    """
+
+    room: str
+
+
+# Called, since ``from`` is no name that a class could hold.
+_Ends = TypedDict("_Ends", {"from": str, "to": str})
+
+
+class PrivateMessage(_Content, _Ends):
+    """A message between two users, whose ids are ``from`` and ``to``; otherwise as Message."""
+
+    room: None
 
 
 class ListedRoom(TypedDict):
@@ -133,6 +173,35 @@ class Kicked(TypedDict):
     ref: NotRequired[str]
 
 
+class Muted(TypedDict):
+    """This person may read and not write; ``until`` is null where no end is set."""
+
+    room: str
+    until: str | None
+    message: str
+
+
+class Unmuted(TypedDict):
+    """This person may write again."""
+
+    room: str
+
+
+class MessageRemoved(TypedDict):
+    """A message's text is taken away; its place stays."""
+
+    room: str
+    id: str
+    offset: int
+
+
+class RoomsChanged(TypedDict):
+    """Rooms of a list that are new or otherwise, and the names of those that it shows no more."""
+
+    changed: list[ListedRoom]
+    removed: list[str]
+
+
 class Done(TypedDict):
     """It is done."""
 
@@ -179,6 +248,14 @@ class History(Done):
     more: bool
 
 
+class PrivateHistory(Done):
+    """A page of what two users said to each other; ``epoch`` is null before the first word."""
+
+    epoch: str | None
+    messages: list[PrivateMessage]
+    more: bool
+
+
 class RoomList(Done):
     """A page of rooms by name."""
 
@@ -193,6 +270,20 @@ class MemberList(Done):
     count: int
 
 
+class MadeInvitation(TypedDict):
+    """An invitation; the token, and the address that holds it, are shown this once."""
+
+    id: str
+    token: str
+    url: str
+
+
+class Invitations(Done):
+    """The invitations that were asked for."""
+
+    invitations: list[MadeInvitation]
+
+
 EMITS: Mapping[str, Any] = {
     "welcome": str,
     "identity": Identity,
@@ -203,6 +294,11 @@ EMITS: Mapping[str, Any] = {
     "message": Message,
     "typing": Typing,
     "kicked": Kicked,
+    "muted": Muted,
+    "unmuted": Unmuted,
+    "messageRemoved": MessageRemoved,
+    "roomsChanged": RoomsChanged,
+    "private": PrivateMessage,
     # A site sends its rooms what it likes, and in its own form, from views and tasks.
     "*": Any,
 }

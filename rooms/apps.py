@@ -14,5 +14,7 @@ class RoomsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks; models can be imported by now."""
+        """Register the system checks, and listen to changes; models can be imported by now."""
         import_module("rooms.checks")
+        import_module("rooms.changes").connect_changes()
+        import_module("rooms.live").connect_notices()

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused
-from rooms.people import Person, Powers, Standing, load_powers, subject_of
+from rooms.people import Person, Powers, Standing, load_powers, reads_groups, subject_of
 from rooms.policy import decide
-from rooms.policy_values import Access, Action, Credentials, Decision
+from rooms.policy_values import Action, Credentials, Decision
 from rooms.presence import Place, add_connections
 from rooms.registry import NamespaceDefaults, NamespaceFacts, default_facts, find_namespaces
 from rooms.shapes import instant
@@ -37,7 +37,8 @@ class Admission:
 
 def admit_arrivals(arrivals: list[Arrival]) -> list[Admission | Exception]:
     """Decide in order and write the rows of those who are let in; others get a ``Refused``."""
-    facts = find_namespaces({arrival.place.namespace for arrival in arrivals})
+    paths = {arrival.place.namespace for arrival in arrivals}
+    facts = find_namespaces(paths, may_remember=True)
     outcomes = [_admit(arrival, facts.get(arrival.place.namespace)) for arrival in arrivals]
     admitted = [
         arrival.place
@@ -57,7 +58,7 @@ def _admit(arrival: Arrival, found: NamespaceFacts | None) -> Admission | Except
         return Refused("unknown_namespace", _("There is no namespace %(path)s.") % {"path": path})
     person = arrival.place.person
     powers = None
-    if person.user_id is not None and found.policy.access == Access.GROUPS:
+    if person.user_id is not None and reads_groups(found.policy):
         powers = load_powers(person.user_id)
     decision = _decide(found, person, powers)
     # Most never need to be asked what their account may do everywhere.

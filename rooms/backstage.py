@@ -6,8 +6,7 @@ Owns every task that has to outlive the socket that began it, and ends them with
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from django.utils import timezone
@@ -22,14 +21,15 @@ from realtime.namespaces.running import find_process
 from rooms import presence
 from rooms.announcing import Announcer
 from rooms.arriving import Admission, Arrival, admit_arrivals
+from rooms.attendees import Attendee, Seated
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
 from rooms.password_desk import PasswordDesk
 from rooms.passwords import PasswordPool
-from rooms.people import Standing
-from rooms.presence import Departure, Left, Place
+from rooms.presence import Departure, Left
 from rooms.registry import namespaces_exist
 from rooms.sending import SendRequest, Sent, send_messages
+from rooms.watching import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -43,24 +43,6 @@ HOUSEKEEPING_EVERY_S = 600.0
 STOP_TIMEOUT_S = 5.0
 
 
-@dataclass(slots=True)
-class Seated:
-    """A socket's place in a room, as its process remembers it."""
-
-    room: str
-    room_id: int
-    standing: Standing
-
-
-@dataclass(slots=True)
-class Attendee:
-    """One socket of this process: its row, and its seats by room name."""
-
-    place: Place
-    announce_max: int
-    seats: dict[str, Seated] = field(default_factory=dict)
-
-
 class Backstage:
     """Shared by all sockets of one process, whatever their namespaces."""
 
@@ -72,6 +54,7 @@ class Backstage:
         self.announcer = Announcer()
         self.passwords = PasswordDesk(PasswordPool())
         self.attendees: dict[str, Attendee] = {}
+        self.watch = Watch(self.attendees, self.vacate, recheck_s=settings.recheck_s)
         self._departures: Batcher[Departure, list[Left]] = Batcher(presence.depart)
         self._messages: Batcher[SendRequest, Sent] = Batcher(send_messages)
         self._options = settings
@@ -83,10 +66,12 @@ class Backstage:
         if is_only:
             await in_database(presence.drop_everybody)
         await in_database(presence.register_process, self.process_id, self._options.lease_s)
+        await self.watch.start()
         self._lease = asyncio.create_task(self._keep_lease(), name="lease")
 
     async def stop(self) -> None:
         """Finish what was begun and give the lease back."""
+        await self.watch.stop()
         if self._lease is not None:
             self._lease.cancel()
             await asyncio.wait([self._lease])
@@ -105,6 +90,12 @@ class Backstage:
         """Free one seat and tell the others, even if the socket is gone meanwhile."""
         await asyncio.shield(self._own(self._leave(attendee, seat)))
 
+    def vacate(self, attendee: Attendee, seats: Sequence[Seated]) -> None:
+        """Free the seats of a socket that was evicted, as soon as the database takes it."""
+        task = self._own(self._vacate(attendee, seats))
+        for seat in seats:
+            attendee.leaving[seat.room] = task
+
     async def depart(self, socket_id: str) -> None:
         """Free all that a socket had, as soon as the database takes it, and tell the others."""
         attendee = self.attendees.pop(socket_id, None)
@@ -118,6 +109,9 @@ class Backstage:
 
     async def _send(self, request: SendRequest) -> Sent:
         sent = await self._messages.submit(request)
+        if sent.standing is not None:
+            # Whoever may no longer be here must not hear it.
+            await self.watch.catch_up(request.namespace, sent.standing.version)
         if sent.is_new:
             whom = of(request.namespace).in_(request.draft.room)
             if sent.epoch is not None and sent.offset is not None:
@@ -131,6 +125,17 @@ class Backstage:
         left = await self._departures.submit(Departure(attendee.place.socket_id, seat.room_id))
         attendee.seats.pop(seat.room, None)
         await self._tell_left(attendee, left, [seat])
+
+    async def _vacate(self, attendee: Attendee, seats: Sequence[Seated]) -> None:
+        socket_id = attendee.place.socket_id
+        for seat in seats:
+            left = await self._submit_until_taken(Departure(socket_id, seat.room_id))
+            await self._tell_left(attendee, left, [seat])
+            attendee.leaving.pop(seat.room, None)
+            try:
+                await attendee.socket.on_leave(seat.room)
+            except Exception:
+                logger.exception("on_leave() failed", extra={"socket_id": socket_id})
 
     async def _submit_until_taken(self, departure: Departure) -> list[Left]:
         """Free seats whatever it takes: while this process lives its lease would hold them."""
@@ -148,6 +153,12 @@ class Backstage:
     ) -> None:
         known = seats if seats is not None else attendee.seats.values()
         names = {seat.room_id: seat.room for seat in known}
+        if attendee.has_lost_rows:
+            # They went with the user's own; the others in the rooms know nothing of that yet.
+            told = {freed.room_id for freed in left}
+            lost = [room_id for room_id in names if room_id not in told]
+            person_key = attendee.place.person.key
+            left = [*left, *await in_database(presence.count_without, lost, person_key)]
         for freed in left:
             if freed.room_id not in names:
                 continue
@@ -197,6 +208,8 @@ class Backstage:
             for attendee in self.attendees.values()
         ]
         await in_database(presence.restore_process, self.process_id, lease_s, places)
+        # Whoever was held for dead has missed what was decided meanwhile.
+        await self.watch.recheck()
 
     async def _sweep(self) -> None:
         for orphan in await in_database(presence.sweep):
@@ -247,3 +260,6 @@ class Backstages:
         if backstage is None:
             raise Refused("busy", _("The server is starting. Try again in a moment."))
         return backstage
+
+
+backstages = Backstages()

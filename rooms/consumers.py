@@ -4,6 +4,9 @@
 ``rooms.joining`` and its neighbours for each event, run in the pool and shared with others.
 """
 
+import asyncio
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, ClassVar, cast
@@ -15,23 +18,28 @@ from django.utils.translation import gettext as _
 from realtime.conf import trusted_proxies
 from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
-from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
+from realtime.namespaces.consumer import ProcessInfo
 from realtime.namespaces.database import in_database
 from realtime.namespaces.declared import Refusal
 from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
+from realtime.namespaces.socket import Socket
 from rooms import answers, requests
+from rooms.accounts import auth_hash_of
 from rooms.arriving import Arrival
-from rooms.backstage import Attendee, Backstage, Backstages, Seated
+from rooms.attendees import Attendee, Seated
+from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
+from rooms.moderator_events import ModeratorEvents
 from rooms.people import KnownPowers, Person
 from rooms.policy import unknown_room
 from rooms.policy_values import Decision, Policy
 from rooms.presence import Place
+from rooms.private_events import PrivateEvents
 from rooms.reading import (
     find_policy,
     make_room_for,
@@ -47,14 +55,10 @@ from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
 from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
-
-# What somebody is told who is no longer let into a room, beside the code and the message.
-_KICKED_FIELDS = ("reason", "until", "ref")
-
-backstages = Backstages()
+from rooms.watching import kicked
 
 
-class RoomNamespace(NamespaceConsumer):
+class RoomNamespace(ModeratorEvents, PrivateEvents):
     """A namespace whose rooms are ``Room`` rows, with messages, history and presence.
 
     Answers where a ``Namespace`` row has its path, and also without one where a subclass declares
@@ -64,6 +68,7 @@ class RoomNamespace(NamespaceConsumer):
     emits = answers.EMITS
     defaults: ClassVar[NamespaceDefaults | None] = None
 
+    _begun_at: float
     _attendee: Attendee
     _person: Person
     _powers: KnownPowers
@@ -141,8 +146,18 @@ class RoomNamespace(NamespaceConsumer):
             self._backstage.depart_later(self.socket_id)
             raise
         self._powers.remember(admission.powers)
-        self._attendee = Attendee(place, self.options.announce_max)
+        self._attendee = Attendee(
+            place,
+            self.options.announce_max,
+            self,
+            defaults=self.defaults,
+            session_key=self.identity.session_key,
+            auth_hash=None if self.identity.is_guest else auth_hash_of(self.identity.user),
+        )
         self._backstage.attendees[self.socket_id] = self._attendee
+        if self._backstage.watch.has_asked_since(self._begun_at):
+            # A re-check that began meanwhile has not seen this socket.
+            await self._backstage.watch.recheck_socket(self._attendee)
         await self.emit("welcome", admission.welcome)
         await self.emit("identity", self._identity_shape(admission.title))
         if not self.is_connected:
@@ -224,16 +239,22 @@ class RoomNamespace(NamespaceConsumer):
         )
         return {"ok": True}
 
-    @event("history", codes=answers.INSIDE_CODES)
-    async def history(self, request: str | ReadHistory) -> answers.History:
-        """Read a page of a room's messages."""
+    @event("history", codes=answers.HISTORY_CODES)
+    async def history(self, request: str | ReadHistory) -> answers.History | answers.PrivateHistory:
+        """Read a page of a room's messages, or of those with a user."""
         asked = ReadHistory(room=request) if isinstance(request, str) else request
-        name = requests.clean_name(asked.room)
+        if (asked.room is None) == (asked.with_user is None):
+            raise requests.bad_request(
+                _("Ask for a room's messages, or those with a user."), "room"
+            )
         before = requests.clean_offset(asked.before, "before")
         after = requests.clean_offset(asked.after, "after")
         if before is not None and after is not None:
             raise requests.bad_request(_("Ask for messages before or after, not both."), "before")
         limit = requests.clean_limit(asked.limit, self.options.history_page)
+        if asked.with_user is not None:
+            return await self._private_history(asked.with_user, before, after, limit)
+        name = requests.clean_name(asked.room or "")
         epoch, page = await in_database(
             read_history,
             self.namespace,
@@ -251,6 +272,7 @@ class RoomNamespace(NamespaceConsumer):
     async def list_rooms(self, request: ListRooms | None = None) -> answers.RoomList:
         """List the rooms that this person may know of."""
         asked = request or ListRooms()
+        began_at = time.monotonic()
         page = await in_database(
             list_rooms,
             self.namespace,
@@ -263,10 +285,12 @@ class RoomNamespace(NamespaceConsumer):
             powers=self._powers.fresh(self.options.recheck_s),
         )
         self._powers.remember(page.powers)
+        is_whole = not page.has_more and asked.search is None and asked.after is None
+        self._backstage.watch.lists.given(self._attendee, page.rooms, began_at, is_whole=is_whole)
         rooms = cast("list[answers.ListedRoom]", page.rooms)
         return {"ok": True, "rooms": rooms, "more": page.has_more}
 
-    @event("members", codes=answers.INSIDE_CODES)
+    @event("members", codes=answers.READ_CODES)
     async def members(self, request: str | InRoom) -> answers.MemberList:
         """List who is in a room."""
         name = requests.room_named(request)
@@ -275,6 +299,30 @@ class RoomNamespace(NamespaceConsumer):
         )
         shown = cast("list[answers.Member]", members)
         return {"ok": True, "members": shown, "count": count}
+
+    # What the process's watch asks.
+
+    def bind(self, socket: Socket) -> None:
+        """Take the socket; note when, since a re-check may pass by while it is let in."""
+        super().bind(socket)
+        self._begun_at = time.monotonic()
+
+    async def own_policies(self, names: list[str]) -> Mapping[str, Policy | None] | None:
+        """Give what the application asks of these rooms; None where the rows are asked."""
+        if type(self).get_policy is RoomNamespace.get_policy:
+            return None
+        return {name: await self.get_policy(name) for name in names}
+
+    async def evicted(self, room: str, news: Shape) -> None:
+        """Let nothing more of a room reach this socket, and tell it why if it has to hear."""
+        await self.leave(room)
+        if news:
+            # To the one socket, without waiting for a client that does not keep up.
+            await self.in_(self.socket_id).local.emit("kicked", news)
+
+    def end(self, code: str) -> None:
+        """End this socket and tell it why."""
+        self.socket.end(code)
 
     # Joining.
 
@@ -287,9 +335,7 @@ class RoomNamespace(NamespaceConsumer):
         try:
             await self._join(JoinRoom(room=room), is_return=True)
         except Refused as refused:
-            about = {key: refused.data[key] for key in _KICKED_FIELDS if key in refused.data}
-            kicked = {"room": room, "code": refused.code, "message": refused.message, **about}
-            await self.emit("kicked", kicked)
+            await self.emit("kicked", kicked(room, refused))
             return False
         return True
 
@@ -299,6 +345,10 @@ class RoomNamespace(NamespaceConsumer):
         most = self.options.max_rooms
         if most and not is_joined and len(self._attendee.seats) >= most:
             raise await self._denied(name, _too_many_rooms(name, most))
+        if (leaving := self._attendee.leaving.get(name)) is not None:
+            # The seat that an eviction is freeing would be taken for this one.
+            await asyncio.shield(leaving)
+        begun_at = time.monotonic()
         # In the room before its messages are read: what is committed meanwhile is held back, so
         # that nothing is lost or doubled between the snapshot and what is heard live.
         await self.join(name, hold=True)
@@ -309,6 +359,7 @@ class RoomNamespace(NamespaceConsumer):
             raise
         self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
         self._powers.remember(outcome.standing.powers)
+        await self._ask_again(name, begun_at, by_invitation=asked.invitation is not None)
         if not is_joined and not is_return:
             await self.emit("success", _("Joined Room: %(room)s") % {"room": name})
         self.release(name, after=None if is_return else outcome.snapshot.offset)
@@ -325,6 +376,15 @@ class RoomNamespace(NamespaceConsumer):
             await self.on_join(name)
         return _join_answer(name, outcome)
 
+    async def _ask_again(self, room: str, begun_at: float, *, by_invitation: bool) -> None:
+        """Undo a join that a re-check has missed if what changed meanwhile forbids it."""
+        watch = self._backstage.watch
+        watch.seated(self._attendee.seats[room], by_invitation=by_invitation)
+        if watch.has_asked_since(begun_at):
+            denied = await watch.recheck_socket(self._attendee, tell=False)
+            if room in denied:
+                raise denied[room]
+
     async def _ask_to_join(self, asked: JoinRoom, *, is_joined: bool) -> Joined:
         """Have a join decided, checking a password if that is what it takes."""
         request = JoinRequest(
@@ -336,6 +396,7 @@ class RoomNamespace(NamespaceConsumer):
             page=self.options.history_page,
             is_joined=is_joined,
             password_given=asked.password is not None,
+            invitation=asked.invitation,
             since=asked.since,
             epoch=asked.epoch,
             powers=self._powers.fresh(self.options.recheck_s),

@@ -2,22 +2,25 @@
 
 from dataclasses import dataclass, field
 
-from rooms.models.people import Role
 from rooms.models.registry import RoomAccess
+from rooms.models.roles import Role
 
 ROOM_PASSWORD = "sesame"  # noqa: S105 -- shown in the room's title
 # Each user, and whether it is a superuser.
 USERS = {"admin": True, "alice": False, "bob": False, "mod": False}
+# Each group, and the users in it.
+GROUPS = {"demo staff": ("bob",)}
 
 
 @dataclass(frozen=True, slots=True)
 class DemoRoom:
-    """A room, and who has which role in it."""
+    """A room, who has which role in it, and the groups that it is for."""
 
     name: str
     title: str
     access: RoomAccess = RoomAccess.OPEN
     roles: dict[str, Role] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,16 @@ NAMESPACES = (
                 "For its members: alice is one, bob is not",
                 RoomAccess.MEMBERS,
                 {"alice": Role.MEMBER, **MODERATED},
+            ),
+            DemoRoom(
+                "backstage", "By invitation: mod hands them out", RoomAccess.INVITATION, MODERATED
+            ),
+            DemoRoom(
+                "staff room",
+                "For the group demo staff: bob is in it, alice is not",
+                RoomAccess.GROUPS,
+                MODERATED,
+                groups=("demo staff",),
             ),
         ),
     ),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Code(StrEnum):
-    """The denials that a policy can come to."""
+    """The denials that a policy, or somebody with power over others, can come to."""
 
     UNKNOWN_ROOM = "unknown_room"
     LOGIN_REQUIRED = "login_required"
@@ -31,6 +31,9 @@ class Code(StrEnum):
     NAMESPACE_CLOSED = "namespace_closed"
     RATE_LIMITED = "rate_limited"
     NOT_JOINED = "not_joined"
+    KICKED = "kicked"
+    UNKNOWN_MESSAGE = "unknown_message"
+    UNKNOWN_USER = "unknown_user"
 
 
 SENTENCES = {
@@ -50,6 +53,9 @@ SENTENCES = {
     Code.NAMESPACE_CLOSED: _("%(place)s is closed right now."),
     Code.RATE_LIMITED: _("Slow down: try again in %(place)s in %(seconds)s s."),
     Code.NOT_JOINED: _("You are not in the room %(place)s."),
+    Code.KICKED: _("You were put out of %(place)s."),
+    Code.UNKNOWN_MESSAGE: _("There is no such message in %(place)s."),
+    Code.UNKNOWN_USER: _("There is nobody of this id: %(place)s"),
 }
 
 

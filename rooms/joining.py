@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from rooms.history import Snapshot, snapshot
+from rooms.inviting import Invitations
 from rooms.models import Grant, Room, Seat
 from rooms.models.people import GrantVia
 from rooms.models.records import RecordKind
@@ -25,8 +26,9 @@ from rooms.people import (
     reads_groups,
     subject_of,
 )
-from rooms.policy import decide, shown_code, unknown_room
+from rooms.policy import decide, is_final, shown_code, unknown_room
 from rooms.policy_values import Access, Action, Credentials, Decision, Policy, Proof
+from rooms.policy_values import Grant as GrantValue
 from rooms.presence import Occupancy
 from rooms.records import Denial, record_denials
 from rooms.registry import FoundRoom, find_rooms, lock_rooms
@@ -58,6 +60,7 @@ class JoinRequest:
     is_joined: bool = False
     password_given: bool = False
     checked_password: CheckedPassword | None = None
+    invitation: str | None = None
     since: int | None = None
     epoch: str | None = None
     powers: Powers | None = None
@@ -144,18 +147,42 @@ class _Batch:
     now: datetime
     rooms: dict[tuple[str, str], FoundRoom] = field(init=False)
     standings: dict[tuple[int, str], Standing] = field(init=False)
+    invitations: Invitations = field(init=False)
     powers: dict[str, Powers] = field(default_factory=dict)
     snapshots: dict[tuple[int, int | None, str | None, int], Snapshot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        persons = {request.person.key: request.person for request in self.requests}.values()
         self.rooms = find_rooms(
-            {(request.namespace, request.room) for request in self.requests}, persons
+            {(request.namespace, request.room) for request in self.requests},
+            self.persons,
+            may_remember=True,
         )
-        self.standings = load_standings(
-            {found.row.pk: found.policy for found in self.rooms.values() if found.has_standings},
-            persons,
+        self.standings = load_standings(self._where_standing_counts(), self.persons)
+        self.invitations = Invitations.read(
+            {request.invitation for request in self.requests}, self.persons
         )
+
+    @property
+    def persons(self) -> list[Person]:
+        """Those who ask, each once."""
+        return list({request.person.key: request.person for request in self.requests}.values())
+
+    def _where_standing_counts(self) -> dict[int, Policy]:
+        """Give the rooms in which a role or a grant could change what somebody is answered.
+
+        Nobody's role lifts a ban, so that those who are kept out keep nobody busy.
+        """
+        counts: dict[int, Policy] = {}
+        for request in self.requests:
+            found = self.rooms.get((request.namespace, request.room))
+            if found is None or not found.has_standings or found.row.pk in counts:
+                continue
+            policy = request.policy or found.policy
+            subject = subject_of(request.person, Standing(powers=request.powers))
+            stranger = decide(policy, subject, Action.JOIN, Credentials(now=self.now))
+            if not policy.is_listed or not is_final(stranger):
+                counts[found.row.pk] = policy
+        return counts
 
     def decide(self, attempt: _Attempt, occupancy: Occupancy | None = None) -> None:
         """Decide one join; without ``occupancy`` as if there were seats enough."""
@@ -178,39 +205,73 @@ class _Batch:
             attempt.needs_password = row.password if row is not None and asks_password else ""
 
     def take_seats(self, attempts: list[_Attempt]) -> None:
-        """Seat those who were allowed, deciding again under the lock where seats are counted."""
+        """Seat those who were allowed.
+
+        Where seats or an invitation's uses are counted, that is decided again under the locks:
+        first the rooms', then the invitations'.
+        """
         counted = {
             attempt.found.row.pk
             for attempt in attempts
             if attempt.found is not None and _policy(attempt).capacity is not None
         }
-        locked = lock_rooms(counted) if counted else {}
+        locked = lock_rooms(counted, may_remember=True) if counted else {}
+        if any(_is_invited(attempt) for attempt in attempts):
+            self.invitations.lock()
+            self.invitations.refresh_grants(self.persons)
         occupancy = Occupancy.read(
             {attempt.found.row.pk for attempt in attempts if attempt.found is not None},
             {attempt.request.person.key for attempt in attempts},
             self.now,
         )
         for attempt in attempts:
-            if attempt.found is not None and attempt.found.row.pk in counted:
-                attempt.found = locked.get(attempt.found.row.pk)
-                self.decide(attempt, occupancy)
-            if attempt.is_allowed and attempt.found is not None:
-                attempt.members, attempt.sockets = occupancy.enter(
-                    attempt.found.row.pk,
-                    attempt.request.person.key,
-                    is_seated=attempt.request.is_joined,
-                )
-        seated = [attempt for attempt in attempts if attempt.is_allowed]
+            self._seat(attempt, counted, locked, occupancy)
         Seat.objects.bulk_create(
             [
                 _seat(attempt.request, attempt.found.row, self.now)
-                for attempt in seated
-                if attempt.found is not None
+                for attempt in attempts
+                if attempt.is_allowed and attempt.found is not None
             ],
             ignore_conflicts=True,
         )
-        for attempt in seated:
+
+    def _seat(
+        self,
+        attempt: _Attempt,
+        counted: set[int],
+        locked: dict[int, FoundRoom],
+        occupancy: Occupancy,
+    ) -> None:
+        if attempt.found is None:
+            return
+        is_counted = attempt.found.row.pk in counted
+        if is_counted:
+            attempt.found = locked.get(attempt.found.row.pk)
+        if is_counted or _is_invited(attempt):
+            self.decide(attempt, occupancy)
+        if not attempt.is_allowed or attempt.found is None:
+            return
+        attempt.members, attempt.sockets = occupancy.enter(
+            attempt.found.row.pk,
+            attempt.request.person.key,
+            is_seated=attempt.request.is_joined,
+        )
+        if _is_invited(attempt):
+            self._redeem(attempt)
+        else:
             _leave_grant(attempt)
+
+    def _redeem(self, attempt: _Attempt) -> None:
+        """Spend the invitation before the next attempt is decided."""
+        token, person = attempt.request.invitation, attempt.request.person
+        if token is None or attempt.found is None:
+            return
+        role, grant = self.invitations.redeem(token, person)
+        standing = attempt.standing
+        attempt.standing = replace(
+            standing, role=role or standing.role, grants=(*standing.grants, grant)
+        )
+        self.standings[attempt.found.row.pk, person.key] = attempt.standing
 
     def outcomes(self, attempts: Iterable[_Attempt]) -> Iterable[Outcome]:
         """Give what came of each, with the denials recorded."""
@@ -241,6 +302,10 @@ class _Batch:
         if attempt.found is not None:
             standing = self.standings.get((attempt.found.row.pk, request.person.key), standing)
         known = self.powers.get(request.person.key, request.powers)
+        if attempt.found is not None:
+            standing = replace(standing, version=attempt.found.version)
+            if known is not None and known.version != attempt.found.people_version:
+                known = None  # users or groups have changed since
         attempt.standing = replace(standing, powers=known)
         if attempt.found is not None and reads_groups(_policy(attempt)):
             self._add_powers(attempt)
@@ -250,7 +315,9 @@ class _Batch:
         person = attempt.request.person
         if person.user_id is None or attempt.standing.powers is not None:
             return False
-        if person.key not in self.powers:
+        version = attempt.found.people_version if attempt.found is not None else None
+        known = self.powers.get(person.key)
+        if known is None or (version is not None and known.version < version):
             self.powers[person.key] = load_powers(person.user_id)
         attempt.standing = replace(attempt.standing, powers=self.powers[person.key])
         return True
@@ -275,7 +342,12 @@ class _Batch:
     ) -> Credentials:
         """Give what the attempt brings; uncounted, it meets a room with place for everybody."""
         request = attempt.request
-        given = Credentials(now=self.now, password=attempt.proof, is_joined=request.is_joined)
+        given = Credentials(
+            now=self.now,
+            password=attempt.proof,
+            invitation=self.invitations.proof(request.invitation, row.pk, request.person, self.now),
+            is_joined=request.is_joined,
+        )
         if occupancy is None:
             return given
         return replace(
@@ -319,6 +391,16 @@ def _seat(request: JoinRequest, room: Room, now: datetime) -> Seat:
     )
 
 
+def _is_invited(attempt: _Attempt) -> bool:
+    """Say whether an invitation is what let this attempt in."""
+    decision = attempt.decision
+    return (
+        decision is not None
+        and decision.allowed
+        and decision.rule == f"room.access:{Access.INVITATION}"
+    )
+
+
 def _leave_grant(attempt: _Attempt) -> None:
     """Let a right password stand for re-joins, re-checks and further tabs."""
     if attempt.found is None or attempt.proof is not Proof.RIGHT:
@@ -329,7 +411,7 @@ def _leave_grant(attempt: _Attempt) -> None:
     held = Grant.objects.of_person(person.user_id, person.guest_id).filter(
         room=row, via=GrantVia.PASSWORD
     )
-    if not held.update(password_version=row.password_version):
+    if not held.update(password_version=row.password_version, revoked_at=None):
         Grant.objects.create(
             room=row,
             user_id=person.user_id,
@@ -337,6 +419,9 @@ def _leave_grant(attempt: _Attempt) -> None:
             via=GrantVia.PASSWORD,
             password_version=row.password_version,
         )
+    grant = GrantValue(id="new", password_version=row.password_version)
+    standing = attempt.standing
+    attempt.standing = replace(standing, grants=(*standing.grants, grant))
 
 
 def _denial(attempt: _Attempt) -> Denial:

@@ -9,9 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 
-from rooms.models import Membership, Room, Seat
+from rooms.models import AccessRule, Membership, Room, Seat
 from rooms.people import (
     NO_POWERS,
     Person,
@@ -21,8 +21,8 @@ from rooms.people import (
     load_standings,
     subject_of,
 )
-from rooms.policy import decide
-from rooms.policy_values import Action, Credentials
+from rooms.policy import decide, is_visible
+from rooms.policy_values import Action, Audience, Credentials, Effect, Subject
 from rooms.presence import Occupancy
 from rooms.registry import FoundRoom, with_policies
 from rooms.shapes import Shape, person_shape
@@ -58,25 +58,32 @@ def list_rooms(
     """
     if powers is None:
         powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
-    wanted = _visible(namespace, person, powers).filter(name__gt=after)
-    if search:
-        wanted = wanted.filter(Q(name__icontains=search) | Q(title__icontains=search))
-    found = with_policies(wanted.order_by("name")[: limit + 1])
-    shown = found[:limit]
-    policies = {room.row.pk: room.policy for room in shown}
+    wanted = _searched(_visible(namespace, person, powers, now), search, after)
+    found = with_policies(wanted.order_by("name")[: limit + 1], may_remember=True)
+    if person.user_id is not None and found and found[0].people_version != powers.version:
+        # Users or groups have changed since: even which rooms they may know of.
+        powers = load_powers(person.user_id)
+        wanted = _searched(_visible(namespace, person, powers, now), search, after)
+        found = with_policies(wanted.order_by("name")[: limit + 1], may_remember=True)
+    policies = {room.row.pk: room.policy for room in found[:limit]}
     standings = load_standings(policies, [person])
     occupancy = Occupancy.read(policies, [person.key], now)
+    subjects = {
+        pk: subject_of(person, replace(standings.get((pk, person.key), Standing()), powers=powers))
+        for pk in policies
+    }
     return RoomsPage(
         [
-            _room_shape(
+            room_shape(
                 room,
-                person,
-                replace(standings.get((room.row.pk, person.key), Standing()), powers=powers),
-                occupancy,
+                subjects[room.row.pk],
                 now,
+                members=occupancy.persons(room.row.pk),
+                is_inside=occupancy.sockets(room.row.pk, person.key) > 0,
                 is_joined=room.row.name in joined,
             )
-            for room in shown
+            for room in found[:limit]
+            if is_visible(room.policy, subjects[room.row.pk], now)
         ],
         len(found) > limit,
         powers,
@@ -113,35 +120,63 @@ def list_members(room_id: int, now: datetime) -> tuple[list[Shape], int]:
     return members, count
 
 
-def _visible(namespace: str, person: Person, powers: Powers) -> QuerySet[Room]:
+def _visible(namespace: str, person: Person, powers: Powers, now: datetime) -> QuerySet[Room]:
+    """Give the rooms that may be shown: a rule may still hide some of them."""
     rooms = Room.objects.filter(namespace__path=namespace)
     if powers.is_superuser or powers.may_moderate_rooms:
         return rooms
-    is_known = Q(is_listed=True)
+    appointing = _appointing_rules(person, powers, now)
+    is_known = (
+        Q(is_listed=True)
+        | Exists(appointing.filter(room=OuterRef("pk")))
+        | Exists(appointing.filter(namespace=OuterRef("namespace")))
+    )
     if person.user_id is not None:
         own = Membership.objects.filter(user_id=person.user_id).values("room_id")
         is_known |= Q(pk__in=own)
     return rooms.filter(is_known)
 
 
-def _room_shape(
+def _appointing_rules(person: Person, powers: Powers, now: datetime) -> QuerySet[AccessRule]:
+    """Give the rules that make this person a moderator."""
+    concerning = Q(subject=Audience.EVERYONE)
+    if person.user_id is not None:
+        concerning |= (
+            Q(subject=Audience.AUTHENTICATED)
+            | Q(user_id=person.user_id)
+            | Q(group_id__in=powers.group_ids)
+        )
+    return AccessRule.objects.filter(
+        concerning,
+        Q(starts_at__isnull=True) | Q(starts_at__lte=now),
+        Q(ends_at__isnull=True) | Q(ends_at__gt=now),
+        effect=Effect.ALLOW,
+        action=Action.MODERATE,
+    )
+
+
+def _searched(rooms: QuerySet[Room], search: str, after: str) -> QuerySet[Room]:
+    later = rooms.filter(name__gt=after)
+    if not search:
+        return later
+    return later.filter(Q(name__icontains=search) | Q(title__icontains=search))
+
+
+def room_shape(
     found: FoundRoom,
-    person: Person,
-    standing: Standing,
-    occupancy: Occupancy,
+    subject: Subject,
     now: datetime,
     *,
+    members: int,
+    is_inside: bool,
     is_joined: bool,
 ) -> Shape:
+    """Give one room of a list, with the denial that a join without credentials gets now."""
     row = found.row
-    members = occupancy.persons(row.pk)
     credentials = Credentials(
-        now=now,
-        is_joined=is_joined,
-        is_inside=occupancy.sockets(row.pk, person.key) > 0,
-        persons_present=members,
+        now=now, is_joined=is_joined, is_inside=is_inside, persons_present=members
     )
-    decision = decide(found.policy, subject_of(person, standing), Action.JOIN, credentials)
+    decision = decide(found.policy, subject, Action.JOIN, credentials)
     return {
         "name": row.name,
         "title": row.title,

@@ -131,7 +131,7 @@ def shown_room_name(raw: str) -> str:
 def read_namespaces(person: Person) -> list[NamespacePage]:
     """Give every namespace by path, judged for this person; the site's own has no page."""
     paths = Namespace.objects.exclude(path=SITE_PATH).values_list("path", flat=True)
-    found = find_namespaces(list(paths))
+    found = find_namespaces(list(paths), may_remember=True)
     powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
     return [_judge(found[path], person, powers) for path in sorted(found)]
 

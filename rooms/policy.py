@@ -37,6 +37,9 @@ INVITATION_DENIALS = {
 }
 
 
+_FINAL_CHECKS = frozenset({"namespace open", "room open", "not banned", "no rule against join"})
+
+
 def decide(
     policy: Policy | NamespacePolicy,
     subject: Subject,
@@ -82,6 +85,11 @@ def shown_code(
     if is_visible(policy, subject, credentials.now):
         return decision.code
     return Code.UNKNOWN_ROOM.value
+
+
+def is_final(decision: Decision) -> bool:
+    """Say whether no role, grant or credential of the person could have changed this denial."""
+    return not decision.allowed and decision.steps[-1].check in _FINAL_CHECKS
 
 
 def is_visible(policy: Policy, subject: Subject, now: datetime) -> bool:

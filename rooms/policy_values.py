@@ -88,12 +88,18 @@ _LaidOut = dict[tuple[Effect, Action], dict[tuple[Audience, str | None], list[Ru
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """Rules laid out by what they do and to whom: a decision reads only those that concern it."""
+    """Rules laid out by what they do and to whom: a decision reads only those that concern it.
+
+    ``names_groups``: no decision can be made without the person's groups.
+    """
 
     rules: tuple[Rule, ...] = ()
     _laid_out: _LaidOut = field(init=False, repr=False, compare=False)
+    names_groups: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        names_groups = any(rule.audience is Audience.GROUP for rule in self.rules)
+        object.__setattr__(self, "names_groups", names_groups)
         laid_out: _LaidOut = {}
         for rule in self.rules:
             of_kind = laid_out.setdefault((rule.effect, rule.action), {})
@@ -132,6 +138,28 @@ class Sanction:
     guests_only: bool = True
     expires_at: datetime | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """What holds in one room beyond its own settings."""
+
+    group_ids: frozenset[str] = frozenset()
+    rules: RuleSet = NO_RULES
+    bans: tuple[Sanction, ...] = ()
+    mutes: tuple[Sanction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceLaws:
+    """What holds in one namespace beyond its own settings, and on the whole site."""
+
+    group_ids: frozenset[str] = frozenset()
+    rules: RuleSet = NO_RULES
+    site_bans: tuple[Sanction, ...] = ()
+    bans: tuple[Sanction, ...] = ()
+    site_mutes: tuple[Sanction, ...] = ()
+    mutes: tuple[Sanction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,15 @@ def depart(departures: list[Departure]) -> list[list[Left] | Exception]:
     return [[_left(seat, occupancy) for seat in freed] for freed in freed_of]
 
 
+def count_without(room_ids: Collection[int], person_key: str) -> list[Left]:
+    """Give what is left in rooms that a person's socket left without freeing a seat."""
+    counts = Occupancy.read(room_ids, [person_key], timezone.now())
+    return [
+        Left(room_id, person_key, counts.persons(room_id), counts.sockets(room_id, person_key))
+        for room_id in room_ids
+    ]
+
+
 def sweep() -> list[Orphan]:
     """Clear away processes whose lease ran out; give each person that is gone with them, once.
 

@@ -4,18 +4,28 @@ Synchronous, for the pool. Whoever is not in a room may read it if they may mode
 others a room that they have not joined is ``not_joined``, whether it exists or not.
 """
 
+from dataclasses import replace
+
 from django.utils import timezone
 
 from rooms.history import NOTHING, Page, after, before, latest
 from rooms.listing import list_members
 from rooms.models import Message, Namespace, Room
 from rooms.models.records import RecordKind
-from rooms.people import Person, Standing, load_powers, load_standings, subject_of
-from rooms.policy import decide
+from rooms.people import (
+    NO_POWERS,
+    Person,
+    Standing,
+    load_powers,
+    load_standings,
+    reads_groups,
+    subject_of,
+)
+from rooms.policy import decide, shown_code, unknown_room
 from rooms.policy_values import Action, Credentials, Decision, Policy
 from rooms.records import Denial, record_denials
-from rooms.refusals import not_joined
-from rooms.registry import NamespaceDefaults, find_rooms
+from rooms.refusals import not_joined, refusal
+from rooms.registry import NamespaceDefaults, find_rooms, with_policies
 from rooms.shapes import Shape, message_shape
 
 
@@ -48,10 +58,8 @@ def read_members(
     namespace: str, name: str, person: Person, *, seated_in: int | None
 ) -> tuple[list[Shape], int]:
     """Give who is in a room and how many they are; raises ``Refused``."""
-    room_id = seated_in
-    if room_id is None:
-        room_id = _readable_room(namespace, name, person, seated_in).pk
-    return list_members(room_id, timezone.now())
+    room = _readable_room(namespace, name, person, seated_in)
+    return list_members(room.pk, timezone.now())
 
 
 def read_missed(namespace: str, name: str, epoch: str, after: int, upto: int) -> list[Shape]:
@@ -70,6 +78,29 @@ def find_policy(namespace: str, name: str) -> Policy | None:
     """Give what a room's row asks for, or None where there is no row."""
     found = find_rooms([(namespace, name)]).get((namespace, name))
     return found.policy if found is not None else None
+
+
+def find_moderated(namespace: str, name: str, person: Person, *, is_joined: bool) -> int:
+    """Give the key of a room that this person may moderate.
+
+    Raises ``Refused``: ``unknown_room`` for one that they may not know of, as for a missing one.
+    """
+    found = find_rooms([(namespace, name)], [person]).get((namespace, name))
+    powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
+    if found is None:
+        raise refusal(unknown_room(name), name)
+    policy = found.policy
+    standing = load_standings({found.row.pk: policy}, [person]).get(
+        (found.row.pk, person.key), Standing()
+    )
+    subject = subject_of(person, replace(standing, powers=powers))
+    credentials = Credentials(now=timezone.now(), is_joined=is_joined)
+    verdict = decide(policy, subject, Action.MODERATE, credentials)
+    if verdict.allowed:
+        return found.row.pk
+    if shown_code(verdict, policy, subject, credentials) != verdict.code:
+        verdict = unknown_room(name)
+    raise refusal(verdict, name)
 
 
 def make_room_for(namespace: str, name: str, defaults: NamespaceDefaults | None) -> None:
@@ -100,10 +131,7 @@ def record_denied_join(namespace: str, name: str, person: Person, decision: Deci
 
 def _readable_room(namespace: str, name: str, person: Person, seated_in: int | None) -> Room:
     if seated_in is not None:
-        room = Room.objects.filter(pk=seated_in).first()
-        if room is None:
-            raise not_joined(name)
-        return room
+        return _seated_room(seated_in, name, person)
     # Guests moderate nothing. The account is looked at for rooms that are missing, too.
     if person.user_id is None:
         raise not_joined(name)
@@ -118,4 +146,23 @@ def _readable_room(namespace: str, name: str, person: Person, seated_in: int | N
     verdict = decide(found.policy, subject, Action.READ, Credentials(now=timezone.now()))
     if not verdict.allowed:
         raise not_joined(name)
+    return found.row
+
+
+def _seated_room(room_id: int, name: str, person: Person) -> Room:
+    """Give the room that somebody is in, if they still may be there."""
+    found = next(iter(with_policies(Room.objects.filter(pk=room_id), may_remember=True)), None)
+    if found is None or found.row.name != name:
+        raise not_joined(name)
+    standing = load_standings({room_id: found.policy}, [person]).get(
+        (room_id, person.key), Standing()
+    )
+    credentials = Credentials(now=timezone.now(), is_joined=True)
+    is_known = person.user_id is None or not reads_groups(found.policy)
+    verdict = decide(found.policy, subject_of(person, standing), Action.READ, credentials)
+    if person.user_id is not None and not (is_known and verdict.allowed):
+        standing = replace(standing, powers=load_powers(person.user_id))
+        verdict = decide(found.policy, subject_of(person, standing), Action.READ, credentials)
+    if not verdict.allowed:
+        raise refusal(verdict, name)
     return found.row

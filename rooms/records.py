@@ -6,7 +6,7 @@ Source: DESIGN section 7, ``DecisionRecord``.
 """
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -92,6 +92,36 @@ def record_denials(denials: Sequence[Denial], now: datetime) -> list[str]:
     for key in fresh:
         recent.add(key, refs[key])
     return [refs[denial.key] for denial in denials]
+
+
+def name_denials(denials: Sequence[Denial]) -> list[str]:
+    """Give each denial the ref under which ``keep_named`` will keep it; reads and writes nothing.
+
+    For those who have to be told before there is time to write.
+    """
+    refs = []
+    for denial in denials:
+        ref = recent.find(denial.key)
+        if ref is None:
+            ref = new_ref()
+            recent.add(denial.key, ref)
+        refs.append(ref)
+    return refs
+
+
+def keep_named(named: Sequence[tuple[str, Denial]], now: datetime) -> None:
+    """Keep denials under refs that were given before, equal ones counted in one row."""
+    denials = dict(named)
+    counts = Counter(ref for ref, _denial in named)
+    known = set(
+        DecisionRecord.objects.filter(ref__in=denials).order_by().values_list("ref", flat=True)
+    )
+    fresh = [ref for ref in denials if ref not in known or not _count_in(ref, counts[ref], now)]
+    # Two that evict one person at once write the same row: the one that comes later has nothing
+    # to add.
+    DecisionRecord.objects.bulk_create(
+        [_row(denials[ref], ref, counts[ref], now) for ref in fresh], ignore_conflicts=True
+    )
 
 
 def prune_records(now: datetime, days: int) -> int:

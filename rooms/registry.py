@@ -1,18 +1,19 @@
 """Reading the registry for decisions: namespaces and rooms with what they ask for.
 
-Synchronous reads for the pool, a fixed number of queries for any number of rooms; groups are read
-only where access is by groups. Decides nothing.
+Synchronous reads for the pool, a fixed number of queries for any number of rooms. Decides nothing.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.contrib.auth.models import Group
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from realtime.conf import options
+from rooms.laws import read_laws
 from rooms.models import Grant, Membership, Namespace, Room
 from rooms.people import Person
 from rooms.policy_values import Access, NamespacePolicy, Policy
+from rooms.reading_versions import people_version, policy_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class NamespaceDefaults:
     welcome: str = ""
     access: str = Access.OPEN
     is_open: bool = True
+    allow_private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class NamespaceFacts:
     title: str
     welcome: str
     policy: NamespacePolicy
+    allow_private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,15 @@ class FoundRoom:
     """A room's row with the policy that it states.
 
     ``has_standings`` is false where none of the persons asked about has a role or a grant in it.
+    ``version`` is that of what holds here, ``people_version`` that of users and groups, both as
+    they were when the row was read.
     """
 
     row: Room
     policy: Policy
     has_standings: bool = True
+    version: int = 0
+    people_version: int = 0
 
 
 def namespaces_exist(paths: list[str]) -> list[bool | Exception]:
@@ -52,29 +59,41 @@ def namespaces_exist(paths: list[str]) -> list[bool | Exception]:
     return [path in known for path in paths]
 
 
-def find_namespaces(paths: Collection[str]) -> dict[str, NamespaceFacts]:
-    """Read the namespaces of these paths that have a row."""
-    namespaces = list(Namespace.objects.filter(path__in=paths))
-    _prefetch_groups(namespaces)
+def find_namespaces(
+    paths: Collection[str], *, may_remember: bool = False
+) -> dict[str, NamespaceFacts]:
+    """Read the namespaces of these paths that have a row; ``may_remember`` as in ``find_rooms``."""
+    rows = list(
+        Namespace.objects.filter(path__in=paths).annotate(known_version=policy_version("path"))
+    )
+    versions = {row.pk: row.known_version for row in rows} if may_remember else None
+    book = read_laws(rows, versions=versions, within_s=options().recheck_s)
     return {
-        namespace.path: NamespaceFacts(namespace.title, namespace.welcome, namespace.as_policy())
-        for namespace in namespaces
+        row.path: NamespaceFacts(
+            row.title, row.welcome, row.as_policy(book.namespaces[row.pk]), row.allow_private
+        )
+        for row in rows
     }
 
 
 def default_facts(path: str, defaults: NamespaceDefaults) -> NamespaceFacts:
     """Give what a class declares for a namespace without a row."""
     policy = NamespacePolicy(path=path, is_open=defaults.is_open, access=defaults.access)
-    return NamespaceFacts(defaults.title, defaults.welcome, policy)
+    return NamespaceFacts(defaults.title, defaults.welcome, policy, defaults.allow_private)
 
 
 def find_rooms(
-    keys: Collection[tuple[str, str]], persons: Collection[Person] | None = None
+    keys: Collection[tuple[str, str]],
+    persons: Collection[Person] | None = None,
+    *,
+    may_remember: bool = False,
 ) -> dict[tuple[str, str], FoundRoom]:
     """Read the rooms of these pairs of namespace path and name that are there.
 
     With ``persons`` the same query says whether any of them stands in a room, so that for most
     joins no other has to be made; that also makes a hidden room cost what a missing one does.
+    ``may_remember`` saves reading rules, bans and mutes again while nothing has changed; not for
+    a transaction that changes any itself.
     """
     names_in: dict[str, set[str]] = {}
     for path, name in keys:
@@ -87,24 +106,44 @@ def find_rooms(
     rooms = Room.objects.filter(wanted)
     if persons is not None:
         rooms = rooms.annotate(has_standings=_has_standings(persons))
-    return {(found.row.namespace.path, found.row.name): found for found in with_policies(rooms)}
+    return {
+        (found.row.namespace.path, found.row.name): found
+        for found in with_policies(rooms, may_remember=may_remember)
+    }
 
 
-def lock_rooms(room_ids: Collection[int]) -> dict[int, FoundRoom]:
+def lock_rooms(room_ids: Collection[int], *, may_remember: bool = False) -> dict[int, FoundRoom]:
     """Lock rooms until the transaction ends and read them as they are now.
 
     In the order of their keys, so that two who lock the same rooms wait and never deadlock.
+    ``may_remember`` as in ``find_rooms``.
     """
-    rows = Room.objects.select_for_update(of=("self",)).filter(pk__in=room_ids).order_by("pk")
-    return {found.row.pk: found for found in with_policies(rows)}
+    # By key: whoever knows it may also lock a room of two users.
+    rows = Room.everywhere.select_for_update(of=("self",)).filter(pk__in=room_ids).order_by("pk")
+    return {found.row.pk: found for found in with_policies(rows, may_remember=may_remember)}
 
 
-def with_policies(rooms: QuerySet[Room]) -> list[FoundRoom]:
-    """Read the rooms, their namespaces, and groups where they count."""
-    rows = list(rooms.select_related("namespace"))
-    _prefetch_groups(rows)
-    _prefetch_groups([row.namespace for row in rows])
-    return [FoundRoom(row, row.as_policy(), getattr(row, "has_standings", True)) for row in rows]
+def with_policies(rooms: QuerySet[Room], *, may_remember: bool = False) -> list[FoundRoom]:
+    """Read the rooms and their namespaces with all that holds there; as in ``find_rooms``."""
+    rows = list(
+        rooms.select_related("namespace").annotate(
+            known_version=policy_version("namespace__path"), known_people=people_version()
+        )
+    )
+    namespaces = {row.namespace_id: row.namespace for row in rows}
+    versions = {row.namespace_id: row.known_version for row in rows} if may_remember else None
+    book = read_laws(namespaces.values(), rows, versions=versions, within_s=options().recheck_s)
+    policies = {pk: row.as_policy(book.namespaces[pk]) for pk, row in namespaces.items()}
+    return [
+        FoundRoom(
+            row,
+            row.as_policy(policies[row.namespace_id], book.rooms[row.pk]),
+            getattr(row, "has_standings", True),
+            row.known_version,
+            row.known_people,
+        )
+        for row in rows
+    ]
 
 
 def _has_standings(persons: Collection[Person]) -> Exists | Q:
@@ -115,13 +154,3 @@ def _has_standings(persons: Collection[Person]) -> Exists | Q:
     if not user_ids:
         return grants
     return grants | Exists(Membership.objects.filter(room=OuterRef("pk"), user_id__in=user_ids))
-
-
-def _prefetch_groups(rows: Iterable[Room] | Iterable[Namespace]) -> None:
-    """Bring along groups for ``as_policy``: read where access is by them, else known to be moot."""
-    by_groups = [row for row in rows if row.access == Access.GROUPS]
-    others = [row for row in rows if row.access != Access.GROUPS]
-    if by_groups:
-        prefetch_related_objects(by_groups, "groups")
-    if others:
-        prefetch_related_objects(others, Prefetch("groups", Group.objects.none()))

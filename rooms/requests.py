@@ -17,6 +17,8 @@ from rooms.names import clean_nonce, clean_room_name, clean_text
 DATA_MAX_BYTES = 4_096
 # What a database's integer holds; nothing that we number comes near it.
 OFFSET_MAX = 2**53 - 1
+# What a column of whole numbers holds.
+COUNT_MAX = 2**31 - 1
 
 
 class InRoom(msgspec.Struct, frozen=True):
@@ -45,12 +47,28 @@ class SendMessage(msgspec.Struct, frozen=True):
 
 
 class ReadHistory(msgspec.Struct, frozen=True):
-    """``history``: a page before or after an offset, or the latest."""
+    """``history``: a page before or after an offset, or the latest; of a room, or with a user."""
 
-    room: str
+    room: str | None = None
     before: int | None = None
     after: int | None = None
     limit: int | None = None
+    with_user: str | None = msgspec.field(default=None, name="with")
+
+
+class SendPrivate(msgspec.Struct, frozen=True):
+    """``private``: what somebody says to one other user."""
+
+    to: str
+    text: str
+    data: dict[str, Any] | None = None
+    nonce: str | None = None
+
+
+class OnUser(msgspec.Struct, frozen=True):
+    """``block`` and ``unblock``: whom."""
+
+    user: str
 
 
 class ListRooms(msgspec.Struct, frozen=True):

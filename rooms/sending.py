@@ -13,11 +13,13 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused
 from rooms.denials import Code, denial_message
 from rooms.models import Message, Room
 from rooms.models.records import RecordKind
+from rooms.pacing import Pacing
 from rooms.people import (
     Person,
     Standing,
@@ -28,6 +30,7 @@ from rooms.people import (
 )
 from rooms.policy import decide
 from rooms.policy_values import Action, Credentials, Decision, Policy
+from rooms.reading_versions import raise_offset
 from rooms.records import Denial, record_denials
 from rooms.refusals import refusal
 from rooms.registry import FoundRoom, lock_rooms
@@ -35,6 +38,8 @@ from rooms.shapes import Shape, message_shape, new_message_shape
 
 # Every so many messages a room drops what it keeps no longer.
 PRUNE_EVERY = 100
+# How often a batch is decided anew when what it was decided by changes meanwhile.
+DECIDED_ANEW_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Sent:
     """A message that is committed, or, where the room keeps none, ready to be told.
 
     ``is_new`` is false for a resend, which nobody hears again. ``epoch`` and ``offset`` number the
-    broadcast and are None without history. ``standing`` is for the socket to remember.
+    broadcast and are None without history. ``standing`` is for the socket to remember; its
+    ``version`` is the one that was decided at, and that held when the offset was taken.
     """
 
     message_id: str
@@ -84,14 +90,30 @@ class Sent:
 
 def send_messages(requests: list[SendRequest]) -> list[Sent | Exception]:
     """Decide and store drafts in order; a refused one is a ``Refused`` in its place."""
+    for _time in range(DECIDED_ANEW_MOST):
+        try:
+            return _send_messages(requests)
+        except _OvertakenError:
+            continue
+    busy = Refused("busy", _("Too much is changing here. Try again in a moment."))
+    return [busy] * len(requests)
+
+
+class _OvertakenError(Exception):
+    """What was decided by has changed while the room's lock was waited for."""
+
+
+def _send_messages(requests: list[SendRequest]) -> list[Sent | Exception]:
     now = timezone.now()
     with transaction.atomic():
-        rooms = lock_rooms({request.room_id for request in requests})
-        verdicts = _decide_all(requests, rooms, now)
+        rooms = lock_rooms({request.room_id for request in requests}, may_remember=True)
+        pacing = Pacing(rooms, now)
+        verdicts = _decide_all(requests, rooms, pacing, now)
         allowed = [verdict.request for verdict in verdicts if verdict.refused is None]
         drafts = [(rooms[item.room_id].row, item.draft) for item in allowed]
-        stored = iter(_store_drafts(drafts, now))
+        stored = iter(_store_drafts(drafts, now, rooms))
         _record_refusals(verdicts, now)
+        pacing.keep()
     return [
         verdict.refused or replace(next(stored), standing=verdict.standing) for verdict in verdicts
     ]
@@ -110,20 +132,24 @@ def store_draft(room_id: int, draft: Draft) -> tuple[Room, Sent]:
     return found.row, sent
 
 
-def _store_drafts(drafts: Sequence[tuple[Room, Draft]], now: datetime) -> list[Sent]:
-    """Store drafts into locked rooms, in order.
+def _store_drafts(
+    drafts: Sequence[tuple[Room, Draft]],
+    now: datetime,
+    decided_by: Mapping[int, FoundRoom] | None = None,
+) -> list[Sent]:
+    """Store drafts into locked rooms, in order; ``decided_by`` must still hold by then.
 
     Nonces are first taken to be new, which saves a query; where the database knows one already,
     they are looked up.
     """
     with_nonce = [(room, draft) for room, draft in drafts if draft.nonce]
     if not with_nonce:
-        return _Writing(drafts, now).write({})
+        return _Writing(drafts, now, decided_by).write({})
     try:
         with transaction.atomic():
-            return _Writing(drafts, now).write({})
+            return _Writing(drafts, now, decided_by).write({})
     except IntegrityError:
-        return _Writing(drafts, now).write(_find_resent(with_nonce))
+        return _Writing(drafts, now, decided_by).write(_find_resent(with_nonce))
 
 
 _NonceKey = tuple[int, str, str]
@@ -135,6 +161,7 @@ class _Writing:
 
     drafts: Sequence[tuple[Room, Draft]]
     now: datetime
+    decided_by: Mapping[int, FoundRoom] | None = None
     last_offsets: dict[int, int] = field(default_factory=dict)
 
     def write(self, resent: Mapping[_NonceKey, Message]) -> list[Sent]:
@@ -180,14 +207,15 @@ class _Writing:
 
     def _raise_offsets(self) -> None:
         rooms = {room.pk: room for room, _draft in self.drafts}
-        if len(self.last_offsets) == 1:
-            ((pk, offset),) = self.last_offsets.items()
-            Room.objects.filter(pk=pk).update(last_offset=offset)
-        elif self.last_offsets:
-            raised = [Room(pk=pk, last_offset=offset) for pk, offset in self.last_offsets.items()]
-            Room.objects.bulk_update(raised, ["last_offset"])
         for pk, offset in self.last_offsets.items():
+            version, people_version = raise_offset(rooms[pk], offset)
             rooms[pk].last_offset = offset
+            found = self.decided_by.get(pk) if self.decided_by is not None else None
+            if found is not None and (version, people_version) != (
+                found.version,
+                found.people_version,
+            ):
+                raise _OvertakenError
 
 
 def _stored(room: Room, row: Message, *, is_new: bool) -> Sent:
@@ -243,33 +271,62 @@ class _Verdict:
 
 
 def _decide_all(
-    requests: Sequence[SendRequest], rooms: Mapping[int, FoundRoom], now: datetime
+    requests: Sequence[SendRequest],
+    rooms: Mapping[int, FoundRoom],
+    pacing: Pacing,
+    now: datetime,
 ) -> list[_Verdict]:
-    stale_before = time.monotonic()
-    stale = [item for item in requests if item.standing.read_at + item.fresh_for_s < stale_before]
-    fresh = _read_standings(stale, rooms)
-    verdicts = [
-        _decide_one(item, rooms, fresh.get((item.room_id, item.author.key), item.standing), now)
+    stale = [item for item in requests if _is_stale(item, rooms.get(item.room_id))]
+    known = _read_standings(stale, rooms)
+    doubted = [
+        item
         for item in requests
+        if item.room_id in rooms
+        and _decide_one(item, rooms, _standing(item, known), pacing, now).refused is not None
     ]
     # Nobody is refused for what the socket merely remembered.
-    doubted = [
-        verdict.request
-        for verdict in verdicts
-        if verdict.refused is not None and (verdict.request.room_id in rooms)
-    ]
-    fresh = _read_standings(doubted, rooms, with_powers=True)
-    return [
-        _decide_one(verdict.request, rooms, fresh[key], now)
-        if verdict.refused is not None
-        and (key := (verdict.request.room_id, verdict.request.author.key)) in fresh
-        else verdict
-        for verdict in verdicts
-    ]
+    sure = _read_standings(doubted, rooms, with_powers=True)
+    known.update(sure)
+    verdicts = []
+    for item in requests:
+        verdict = _decide_one(item, rooms, _standing(item, known), pacing, now)
+        if verdict.refused is not None and item.room_id in rooms:
+            if (item.room_id, item.author.key) not in sure:
+                # It comes too soon after another of this batch.
+                known.update(_read_standings([item], rooms, with_powers=True))
+                verdict = _decide_one(item, rooms, _standing(item, known), pacing, now)
+            if _is_too_soon(verdict) and _is_resent(item, rooms[item.room_id].row):
+                # It was sent in time; only its ack was lost.
+                verdict = _Verdict(item, verdict.standing, verdict.decision)
+        if verdict.refused is None:
+            pacing.sent(item.room_id, item.author.key)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _standing(request: SendRequest, known: Mapping[tuple[int, str], Standing]) -> Standing:
+    return known.get((request.room_id, request.author.key), request.standing)
+
+
+def _is_stale(request: SendRequest, found: FoundRoom | None) -> bool:
+    """Say whether where the author stands has to be read again."""
+    standing = request.standing
+    if standing.read_at + request.fresh_for_s < time.monotonic():
+        return True
+    if found is None:
+        return False
+    powers = standing.powers
+    return standing.version != found.version or (
+        powers is not None and powers.version != found.people_version
+    )
 
 
 def _decide_one(
-    request: SendRequest, rooms: Mapping[int, FoundRoom], standing: Standing, now: datetime
+    request: SendRequest,
+    rooms: Mapping[int, FoundRoom],
+    standing: Standing,
+    pacing: Pacing,
+    now: datetime,
 ) -> _Verdict:
     found = rooms.get(request.room_id)
     # A room that was deleted or renamed is closed to those who joined it by this name.
@@ -278,10 +335,23 @@ def _decide_one(
         gone = Refused(Code.ROOM_CLOSED.value, message, room=request.draft.room)
         return _Verdict(request, standing, None, gone)
     policy = request.policy or found.policy
-    credentials = Credentials(now=now, is_joined=True)
+    credentials = Credentials(
+        now=now,
+        is_joined=True,
+        last_sent_at=pacing.last_sent_at(request.room_id, policy, request.author.key),
+    )
     decision = decide(policy, subject_of(request.author, standing), Action.SEND, credentials)
     refused = None if decision.allowed else refusal(decision, request.draft.room)
     return _Verdict(request, standing, decision, refused)
+
+
+def _is_too_soon(verdict: _Verdict) -> bool:
+    return verdict.decision is not None and verdict.decision.code == Code.RATE_LIMITED
+
+
+def _is_resent(request: SendRequest, room: Room) -> bool:
+    draft = request.draft
+    return bool(draft.nonce) and bool(_find_resent([(room, draft)]))
 
 
 def _read_standings(
@@ -306,7 +376,9 @@ def _read_standings(
             with_powers or item.standing.powers is not None or reads_groups(policies[item.room_id])
         )
         powers = load_powers(item.author.user_id) if needs_powers and item.author.user_id else None
-        standings[key] = replace(found.get(key, Standing()), powers=powers)
+        standings[key] = replace(
+            found.get(key, Standing()), powers=powers, version=rooms[item.room_id].version
+        )
     return standings
 
 

@@ -1,12 +1,16 @@
 """Changes that span rows or are told to sockets; views, commands, the admin and events call these.
 
 Each is synchronous and has a twin with an ``a`` before its name for asynchronous code. Each runs
-in a transaction (the caller's, if there is one), is audited, and tells sockets on commit. They
-trust their caller: whether somebody may is asked before. Source: DESIGN section 9.
+in a transaction (the caller's, if there is one), is audited, and tells sockets on commit.
+
+``ensure_room``, ``open_room``, ``close_room`` and ``post_message`` trust their caller: whether
+somebody may is asked before. The moderators' acts ask ranks themselves where they are given an
+actor. Source: DESIGN section 9.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
@@ -17,14 +21,62 @@ from django.utils.translation import gettext as _
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.database import in_database
 from realtime.namespaces.identity import shown_name
-from rooms.models import DecisionRecord, Membership, Namespace, Room
+from rooms.models import DecisionRecord, Namespace, Room
 from rooms.models.records import RecordKind
+from rooms.moderating import (
+    ban,
+    clear_history,
+    evict_everybody,
+    issue_invitations,
+    kick,
+    mute,
+    remove_message,
+    revoke_invitation,
+    set_role,
+    unban,
+    unmute,
+)
 from rooms.names import clean_room_name, clean_text
 from rooms.people import Person
-from rooms.policy_values import Role
 from rooms.requests import check_data
 from rooms.sending import Draft, store_draft
 from rooms.shapes import Shape
+
+__all__ = [
+    "aban",
+    "aclear_history",
+    "aclose_room",
+    "aensure_room",
+    "aevict_everybody",
+    "aissue_invitations",
+    "akick",
+    "amute",
+    "aopen_room",
+    "apost_message",
+    "aremove_message",
+    "arevoke_invitation",
+    "aset_role",
+    "aunban",
+    "aunmute",
+    "ban",
+    "clear_history",
+    "close_room",
+    "ensure_room",
+    "evict_everybody",
+    "issue_invitations",
+    "kick",
+    "mute",
+    "open_room",
+    "post_message",
+    "remove_message",
+    "revoke_invitation",
+    "set_role",
+    "unban",
+    "unmute",
+]
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def ensure_room(
@@ -69,34 +121,15 @@ def close_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Ro
     return row
 
 
-def set_role(
-    room: Room | int,
-    user: AbstractBaseUser,
-    role: str | None,
-    *,
-    actor: AbstractBaseUser | None = None,
-) -> Membership | None:
-    """Give a user a role in a room, or with None end the membership; give what is there then.
-
-    Raises ``ValidationError`` for an unknown role and ``Room.DoesNotExist``.
-    """
-    if role is not None and role not in {known.value for known in Role}:
-        raise ValidationError(_("There is no such role."), code="role")
+def open_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Room:
+    """Open a room, within its hours; opening twice is a no-op. Raises ``Room.DoesNotExist``."""
     with transaction.atomic():
         row = _lock(room)
-        held = Membership.objects.filter(room=row, user_id=user.pk).first()
-        if (held.role if held is not None else None) == role:
-            return held
-        whom = {"name": shown_name(user), "role": role}
-        if role is None:
-            Membership.objects.filter(room=row, user_id=user.pk).delete()
-            _audit("set_role", row, actor, _("Ended the membership of %(name)s.") % whom)
-            return None
-        membership, _is_new = Membership.objects.update_or_create(
-            room=row, user_id=user.pk, defaults={"role": role}
-        )
-        _audit("set_role", row, actor, _("Made %(name)s %(role)s.") % whom)
-    return membership
+        if not row.is_open:
+            row.is_open = True
+            row.save(update_fields=["is_open"])
+            _audit("open_room", row, actor, _("Opened the room."))
+    return row
 
 
 def post_message(
@@ -129,42 +162,34 @@ def post_message(
     return sent.shape
 
 
-async def aensure_room(
-    namespace: str,
-    name: str,
-    *,
-    actor: AbstractBaseUser | None = None,
-    **fields: Any,  # noqa: ANN401 - a row's fields
-) -> Room:
-    """Do what ``ensure_room`` does, in asynchronous code."""
-    return await in_database(ensure_room, namespace, name, actor=actor, **fields)
+def _twin(
+    service: Callable[Arguments, Result],
+) -> Callable[Arguments, Coroutine[Any, Any, Result]]:
+    """Make the twin of a service for asynchronous code: it runs in the database's pool."""
+
+    @wraps(service)
+    async def twin(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return await in_database(service, *args, **kwargs)
+
+    twin.__name__ = f"a{service.__name__}"
+    return twin
 
 
-async def aclose_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Room:
-    """Do what ``close_room`` does, in asynchronous code."""
-    return await in_database(close_room, room, actor=actor)
-
-
-async def aset_role(
-    room: Room | int,
-    user: AbstractBaseUser,
-    role: str | None,
-    *,
-    actor: AbstractBaseUser | None = None,
-) -> Membership | None:
-    """Do what ``set_role`` does, in asynchronous code."""
-    return await in_database(set_role, room, user, role, actor=actor)
-
-
-async def apost_message(
-    room: Room | int,
-    text: str,
-    *,
-    author: AbstractBaseUser | None = None,
-    data: Mapping[str, Any] | None = None,
-) -> Shape:
-    """Do what ``post_message`` does, in asynchronous code."""
-    return await in_database(post_message, room, text, author=author, data=data)
+aensure_room = _twin(ensure_room)
+aopen_room = _twin(open_room)
+aclose_room = _twin(close_room)
+apost_message = _twin(post_message)
+akick = _twin(kick)
+aevict_everybody = _twin(evict_everybody)
+aban = _twin(ban)
+aunban = _twin(unban)
+amute = _twin(mute)
+aunmute = _twin(unmute)
+aset_role = _twin(set_role)
+aremove_message = _twin(remove_message)
+aclear_history = _twin(clear_history)
+aissue_invitations = _twin(issue_invitations)
+arevoke_invitation = _twin(revoke_invitation)
 
 
 def _lock(room: Room | int) -> Room:

@@ -4,9 +4,10 @@ Asks the URLconf, the settings and the engine's options; no database.
 """
 
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.urls import URLResolver, get_resolver
+from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
 
 from realtime.conf import options
 
@@ -21,6 +22,15 @@ def words_in_use() -> frozenset[str]:
     own = [url for url in files if not url.startswith("//") and "://" not in url]
     words = {_first_word(path) for path in (*doors, *own)}
     return frozenset((words | set(_routed_words(get_resolver()))) - {""})
+
+
+def room_url(namespace: str, room: str, *, invitation: str = "") -> str:
+    """Give the page of a room, with an invitation to it; empty where the site has no such pages."""
+    try:
+        page = reverse("rooms:room", args=[namespace.strip("/"), room])
+    except NoReverseMatch:
+        return ""
+    return f"{page}?{urlencode({'invite': invitation})}" if invitation else page
 
 
 def _routed_words(resolver: URLResolver) -> Iterator[str]:

@@ -62,6 +62,22 @@ def take_try(
     return Tried(left=left, keys=tuple(counted))
 
 
+def see_tries(
+    place: str, person: str, address: IPv4Address | IPv6Address | None, limits: Limits
+) -> Tried | Throttled:
+    """Say how many tries ``person`` has left at ``place``, without taking one."""
+    if not limits.tries:
+        return Tried(left=None, keys=())
+    left = limits.tries
+    for key, most in _counters(place, person, address, limits.tries):
+        count = cache.get(key, 0)
+        if count >= most:
+            ends_at = float(cache.get(f"{key}:ends", time.time()))
+            return Throttled(max(1, math.ceil(ends_at - time.time())))
+        left = min(left, most - count)
+    return Tried(left=left, keys=())
+
+
 def give_back(tried: Tried) -> None:
     """Undo a try that was right: only failures count."""
     for key in tried.keys:

@@ -25,7 +25,7 @@ from realtime.adapters.channel_layer import (
     ChannelLayerAdapter,
     groups_of,
 )
-from realtime.adapters.envelope import EnvelopeCodec, LayerEvent
+from realtime.adapters.envelope import EnvelopeCodec, LayerEvent, LayerMessage
 from realtime.adapters.memory import MemoryAdapter
 from realtime.exceptions import UsageError
 from realtime.namespaces import remote
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 Operator = TypeVar("Operator", bound="Selection")
 # The origin of what a process sends that serves no sockets.
-_NO_PROCESS = ""
+NO_PROCESS = ""
 # How long a process that serves nothing listens for those that do, before it asks them.
 MEET_S = 0.4
 Result = TypeVar("Result")
@@ -145,7 +145,7 @@ class BroadcastOperator(Selection):
         Raises ``UsageError`` in a running event loop (there use ``aemit``), and in a process that
         serves no sockets while the channel layer is in-memory.
         """
-        if _has_running_loop():
+        if has_running_loop():
             raise UsageError("in a running event loop use: await of(…).aemit(…)")
         broadcast = self.broadcast_of(event, args)
         if not _watch.watchers:
@@ -175,27 +175,27 @@ class BroadcastOperator(Selection):
 
     async def acall(self, event: str, *args: Any, timeout_s: float) -> Answers:
         """Send an event and collect what the clients answer, over all processes."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             return await remote.call(adapter, self.target, event, args, timeout_s)
 
     async def afetch_sockets(self) -> list[RemoteSocket]:
         """Return these sockets, over all processes."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             return await remote.fetch_sockets(adapter, self.target, _socket_operator)
 
     async def asockets_join(self, *rooms: str) -> None:
         """Put these sockets into rooms; done when this returns."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             await remote.change_rooms(adapter, self.target, JOIN, rooms)
 
     async def asockets_leave(self, *rooms: str) -> None:
         """Take these sockets out of rooms; done when this returns."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             await remote.change_rooms(adapter, self.target, LEAVE, rooms)
 
     async def adisconnect_sockets(self, *, close: bool = False) -> None:
         """End these sockets, or with ``close`` the connections that they are on."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             await remote.disconnect(adapter, self.target, close=close)
 
     async def aserver_side_emit(self, event: str, *args: Any) -> None:
@@ -204,32 +204,32 @@ class BroadcastOperator(Selection):
 
     async def aserver_side_call(self, event: str, *args: Any, timeout_s: float) -> Answers:
         """Do the same and return what the other processes answer."""
-        async with _adapter() as adapter:
+        async with reaching_adapter() as adapter:
             return await remote.server_side_call(adapter, self.namespace, event, args, timeout_s)
 
     def call(self, event: str, *args: Any, timeout_s: float) -> Answers:
         """Do what ``acall`` does, from synchronous code."""
-        return _wait_for(self.acall(event, *args, timeout_s=timeout_s), "acall")
+        return run_from_thread(self.acall(event, *args, timeout_s=timeout_s), "acall")
 
     def fetch_sockets(self) -> list[RemoteSocket]:
         """Do what ``afetch_sockets`` does, from synchronous code."""
-        return _wait_for(self.afetch_sockets(), "afetch_sockets")
+        return run_from_thread(self.afetch_sockets(), "afetch_sockets")
 
     def sockets_join(self, *rooms: str) -> None:
         """Do what ``asockets_join`` does, from synchronous code."""
-        _wait_for(self.asockets_join(*rooms), "asockets_join")
+        run_from_thread(self.asockets_join(*rooms), "asockets_join")
 
     def sockets_leave(self, *rooms: str) -> None:
         """Do what ``asockets_leave`` does, from synchronous code."""
-        _wait_for(self.asockets_leave(*rooms), "asockets_leave")
+        run_from_thread(self.asockets_leave(*rooms), "asockets_leave")
 
     def disconnect_sockets(self, *, close: bool = False) -> None:
         """Do what ``adisconnect_sockets`` does, from synchronous code."""
-        _wait_for(self.adisconnect_sockets(close=close), "adisconnect_sockets")
+        run_from_thread(self.adisconnect_sockets(close=close), "adisconnect_sockets")
 
     def server_side_emit(self, event: str, *args: Any) -> None:
         """Do what ``aserver_side_emit`` does, from synchronous code."""
-        _wait_for(self.aserver_side_emit(event, *args), "aserver_side_emit")
+        run_from_thread(self.aserver_side_emit(event, *args), "aserver_side_emit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _own_adapter() -> Adapter:
 
 
 @contextlib.asynccontextmanager
-async def _adapter() -> AsyncIterator[Adapter]:
+async def reaching_adapter() -> AsyncIterator[Adapter]:
     """Give the adapter of this loop, or a passing one that asks the processes that serve."""
     process = find_process()
     if process is not None:
@@ -334,10 +334,14 @@ def make_adapter() -> ChannelLayerAdapter:
     return ChannelLayerAdapter(local, layer, codec, secrets.token_urlsafe(6), serves=False)
 
 
-def _wait_for(running: Coroutine[Any, Any, Result], twin: str) -> Result:
-    if _has_running_loop():
+def run_from_thread(running: Coroutine[Any, Any, Result], twin: str) -> Result:
+    """Run something where this process's sockets are, or here, and wait for it.
+
+    Raises ``UsageError`` that names the asynchronous ``twin`` in a running event loop.
+    """
+    if has_running_loop():
         running.close()
-        raise UsageError(f"in a running event loop use: await of(…).{twin}(…)")
+        raise UsageError(f"in a running event loop use: await …{twin}(…)")
     process = serving_process()
     if process is not None:
         return process.run_threadsafe(running)
@@ -348,7 +352,8 @@ def _wait_for(running: Coroutine[Any, Any, Result], twin: str) -> Result:
     return async_to_sync(run)()
 
 
-def _has_running_loop() -> bool:
+def has_running_loop() -> bool:
+    """Say whether this thread runs an event loop now."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -377,13 +382,19 @@ def _publish_from_thread(broadcast: Broadcast) -> None:
 
 
 async def _send_to_layer(broadcast: Broadcast) -> None:
+    event = LayerEvent.of(broadcast, origin=NO_PROCESS)
+    # What was committed stays committed; stored messages are found by their offset.
+    await hand_to_layer(groups_of(broadcast), event, about=broadcast.event.name)
+
+
+async def hand_to_layer(groups: Iterable[str], message: LayerMessage, *, about: str) -> None:
+    """Send to other processes from one that serves no sockets; a failure is logged."""
     codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
-    message = codec.seal(LayerEvent.of(broadcast, origin=_NO_PROCESS))
     layer = cast("ChannelLayer", get_channel_layer())
     try:
         async with asyncio.timeout(LAYER_TIMEOUT_S):
-            for group in groups_of(broadcast):
-                await layer.group_send(group, message)
+            sealed = codec.seal(message)
+            for group in groups:
+                await layer.group_send(group, sealed)
     except Exception:
-        # What was committed stays committed; stored messages are found by their offset.
-        logger.exception("event not handed to the layer", extra={"event": broadcast.event.name})
+        logger.exception("not handed to the layer", extra={"event": about})

@@ -12,6 +12,7 @@ import msgspec
 
 from realtime.adapters.base import Adapter, Target
 from realtime.exceptions import ProtocolError
+from realtime.namespaces.signals import process_noticed
 from realtime.namespaces.socket import EndReason, Socket
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
 from realtime.protocol.msgpack_packets import with_doubles
@@ -28,6 +29,7 @@ JOIN = "join"
 LEAVE = "leave"
 DISCONNECT = "disconnect"
 SERVER_EVENT = "server_event"
+NOTICE = "notice"
 
 
 class CallRequest(msgspec.Struct, frozen=True):
@@ -65,6 +67,13 @@ class ServerEvent(msgspec.Struct, frozen=True):
     args: str
 
 
+class Notice(msgspec.Struct, frozen=True):
+    """A word for the application on every process, whatever sockets that serves."""
+
+    topic: str
+    args: str
+
+
 class SocketFacts(msgspec.Struct, frozen=True):
     """What other processes may know of a socket."""
 
@@ -89,6 +98,7 @@ class Operations:
             LEAVE: self._leave,
             DISCONNECT: self._disconnect,
             SERVER_EVENT: self._server_event,
+            NOTICE: self._notice,
         }
 
     async def answer(self, operation: str, target: Target, content: bytes) -> bytes:
@@ -151,6 +161,14 @@ class Operations:
             return None
         args = msgspec.json.decode(request.args)
         return await route.consumer_class.server_event(target.namespace, request.event, *args)
+
+
+    async def _notice(self, target: Target, content: bytes) -> list[Any]:
+        del target
+        notice = unpack(content, Notice)
+        args = msgspec.json.decode(notice.args)
+        answers = await process_noticed.asend(Notice, topic=notice.topic, args=args)
+        return [answer for _receiver, answer in answers if answer is not None]
 
 
 def facts_of(socket: Socket) -> SocketFacts:

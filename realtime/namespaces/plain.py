@@ -31,6 +31,7 @@ _CODE_BY_REFUSAL = {
     "bad_request": 4400,
     "login_required": 4401,
     "invalid_ticket": 4401,
+    EndReason.SIGNED_OUT.value: 4401,
     UNKNOWN_NAMESPACE: 4404,
     "rate_limited": 4429,
 }

@@ -8,6 +8,7 @@ import inspect
 import logging
 import secrets
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from enum import Enum
 from typing import Any, Protocol, TypeVar, cast
 
@@ -211,7 +212,11 @@ class Process:
 
     def run_threadsafe(self, running: Coroutine[Any, Any, Result]) -> Result:
         """Run something on this process's loop, from another thread, and wait for it."""
-        return self.database.wait(asyncio.run_coroutine_threadsafe(running, self._loop))
+        return self.database.wait(self.schedule(running))
+
+    def schedule(self, running: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Begin something on this process's loop, from another thread or loop."""
+        return asyncio.run_coroutine_threadsafe(running, self._loop)
 
     def publish_threadsafe(self, broadcast: Broadcast) -> None:
         """Publish from another thread, or another loop."""

@@ -10,3 +10,6 @@ from django.dispatch import Signal
 socket_connected = Signal()
 # consumer, reason: an accepted socket has ended, for this Socket.IO reason.
 socket_disconnected = Signal()
+# topic, args: some process, perhaps this one, sent a notice; sent on the loop that serves sockets.
+# What receivers return, unless None, is JSON and goes back to whoever asked.
+process_noticed = Signal()

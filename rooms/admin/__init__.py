@@ -3,6 +3,15 @@
 Django imports this package to register them, so this package file imports, as others do not.
 """
 
-from rooms.admin import messages, people, presence, records, registry
+from rooms.admin import inner, inviting, messages, people, presence, records, registry, sanctions
 
-__all__ = ["messages", "people", "presence", "records", "registry"]
+__all__ = [
+    "inner",
+    "inviting",
+    "messages",
+    "people",
+    "presence",
+    "records",
+    "registry",
+    "sanctions",
+]

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+
+from rooms.admin.scope import ModeratedRows, scope_of
 
 
 class PicksUsers(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -22,7 +23,11 @@ class PicksUsers(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at ru
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Look for the user's own admin now: at import time it may not be registered yet."""
         lookup = self.admin_site._registry.get(get_user_model())  # noqa: SLF001 - its only way
-        can_search = lookup is not None and bool(lookup.get_search_fields(request))
+        can_search = (
+            lookup is not None
+            and lookup.has_view_permission(request)
+            and bool(lookup.get_search_fields(request))
+        )
         return ("user",) if can_search else ()
 
 
@@ -35,7 +40,7 @@ class FoundByUsername(BaseModelAdmin):  # type: ignore[type-arg]  # not generic 
         return (*own, f"user__{get_user_model().USERNAME_FIELD}")
 
 
-class WrittenByTheSite(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class WrittenByTheSite(ModeratedRows):
     """Rows that running servers write: to be read here, never added, changed or deleted.
 
     They do go with the room or the user that they hang under, so the permission to delete is
@@ -51,6 +56,12 @@ class WrittenByTheSite(admin.ModelAdmin):  # type: ignore[type-arg]  # not gener
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody changes one by hand."""
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Leave it to Django, for what they hang under."""
+        if not scope_of(request).is_everything:
+            return False
+        return request.user.has_perm(f"rooms.delete_{self.opts.model_name}")
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Mapping[str, Any] | None = None

@@ -1,17 +1,25 @@
 """Who is connected, from where and through which process: rows that the servers write."""
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rooms.admin.inner import OfTheSite
 from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
+from rooms.admin.links import admin_url
+from rooms.admin.live import LivePages
+from rooms.admin.scope import scope_of
 from rooms.models import Connection, Process, Seat
 
 
 @admin.register(Process)
-class ProcessAdmin(WrittenByTheSite):
+class ProcessAdmin(OfTheSite):
     """The servers that run, or that ended without a word and whose lease runs out."""
 
     list_display = ("id", "name", "host", "pid", "started_at", "lease_until", "is_alive", "sockets")
@@ -47,15 +55,21 @@ class SeatInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic 
         """A seat is taken by joining."""
         return False
 
+    def has_view_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
+        """Show the rooms that the person looks after."""
+        return not scope_of(request).is_empty
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:
         """Bring the rooms' names along."""
-        return super().get_queryset(request).select_related("room__namespace")
+        rows: QuerySet[Seat] = super().get_queryset(request).select_related("room__namespace")
+        return scope_of(request).keep(rows)
 
 
 @admin.register(Connection)
-class ConnectionAdmin(FoundByUsername, WrittenByTheSite):
-    """Who is connected, from where, and in which rooms."""
+class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
+    """**Live connections**: who is connected, from where, and in which rooms."""
 
+    room_path = "seats__room"
     inlines = (SeatInline,)
     list_display = (
         "name",
@@ -65,22 +79,57 @@ class ConnectionAdmin(FoundByUsername, WrittenByTheSite):
         "transport",
         "process",
         "connected_at",
+        "ban",
     )
     list_select_related = ("process",)
     list_filter = ("namespace", "transport", "process")
+    fields = (
+        "id",
+        "name",
+        "user",
+        "guest_id",
+        "namespace",
+        "address",
+        "transport",
+        "process",
+        "connected_at",
+    )
     search_fields = ("id", "name", "guest_id", "address", "seats__room__name")
     search_help_text = _("Looks at names, ids, addresses and rooms.")
+    actions = ("kick", "disconnect")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        """Keep those whose process is alive, and bring their rooms along."""
+        """Keep those whose process is alive, and bring along the rooms that may be seen."""
         connections: QuerySet[Connection] = super().get_queryset(request)
-        alive = connections.filter(process__lease_until__gt=timezone.now())
-        return alive.prefetch_related("seats__room")
+        alive = connections.filter(process__lease_until__gt=timezone.now()).distinct()
+        seats = scope_of(request).keep(Seat.objects.select_related("room"))
+        return alive.prefetch_related(Prefetch("seats", seats))
+
+    def looks_after(self, request: HttpRequest, row: Any) -> bool:  # noqa: ANN401 - as its parent
+        """Say whether the socket is in a room that the person looks after."""
+        scope = scope_of(request)
+        if row is None or scope.is_everything:
+            return not scope.is_empty
+        return scope.keep(Seat.objects.filter(connection=row)).exists()
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Let a room's page lead to its own connections."""
+        return lookup == "seats__room__id__exact" or super().lookup_allowed(
+            lookup,
+            value,
+            request,
+        )
 
     @admin.display(description=_("rooms"))
     def room_names(self, connection: Connection) -> str:
         """Name the rooms that it is in."""
         return ", ".join(sorted(seat.room.name for seat in connection.seats.all()))
+
+    @admin.display(description=_("ban"))
+    def ban(self, connection: Connection) -> str:
+        """Lead to the form that bans this person."""
+        url = admin_url("rooms_ban_person", connection=connection.pk)
+        return format_html('<a href="{}">{}</a>', url, gettext("Ban…"))
 
 
 @admin.register(Seat)

@@ -1,11 +1,18 @@
 """Decision records in the admin: why somebody was let in, or was not, found by its reference."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
+from rooms.admin.links import admin_url
+from rooms.admin.scope import scope_of
 from rooms.models import DecisionRecord
 
 
@@ -23,6 +30,7 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
         "code",
         "rule",
         "count",
+        "check_access",
     )
     list_filter = ("kind", "allowed", "code", "namespace", "created_at")
     date_hierarchy = "created_at"
@@ -46,7 +54,32 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
         "count",
         "created_at",
         "last_at",
+        "check_access",
     )
+    readonly_fields = ("step_list", "place", "check_access")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DecisionRecord]:
+        """Keep those about the person's own rooms, by the names that were typed."""
+        # Not by a room's key: a record is kept as typed, whatever becomes of the room.
+        rows = admin.ModelAdmin.get_queryset(self, request)
+        scope = scope_of(request)
+        if scope.is_everything:
+            return rows
+        own = scope.rooms().filter(namespace__path=OuterRef("namespace"), name=OuterRef("room"))
+        return rows.filter(Exists(own))
+
+    def looks_after(self, request: HttpRequest, row: Any) -> bool:  # noqa: ANN401 - as its parent
+        """Say whether the person looks after the room that it is about."""
+        scope = scope_of(request)
+        if row is None or scope.is_everything:
+            return not scope.is_empty
+        return scope.rooms().filter(namespace__path=row.namespace, name=row.room).exists()
+
+    @admin.display(description=_("check"))
+    def check_access(self, record: DecisionRecord) -> SafeString:
+        """Lead to the same question, asked now."""
+        url = admin_url("rooms_check_access", ref=record.ref)
+        return format_html('<a href="{}">{}</a>', url, gettext("Check access"))
 
     @admin.display(description=_("where"), ordering="room")
     def place(self, record: DecisionRecord) -> str:

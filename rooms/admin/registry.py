@@ -7,20 +7,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, F, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rooms.admin.appointing import AppointPage
+from rooms.admin.check_access import check_access_view
+from rooms.admin.impact import ShowsImpact
 from rooms.admin.kinds import PicksUsers
-from rooms.admin_forms import NamespaceForm, RoomForm
+from rooms.admin.people import MembershipForm
+from rooms.admin.ranking import rank_in
+from rooms.admin.room_actions import RoomActions
+from rooms.admin.scope import ModeratedRows, scope_of
+from rooms.admin_forms import HASHED_PASSWORD, NamespaceForm, RoomForm
+from rooms.impact import Places
 from rooms.models import Membership, Message, Namespace, Room, Seat
 from rooms.models.registry import RoomAccess
+from rooms.ranks import SITE, role_rank
 
 if TYPE_CHECKING:
     from django.contrib.admin.options import _FieldOpts as FieldOpts
@@ -96,7 +107,7 @@ class DeletesWithContents(admin.ModelAdmin):  # type: ignore[type-arg]  # not ge
 
 
 @admin.register(Namespace)
-class NamespaceAdmin(DeletesWithContents):
+class NamespaceAdmin(ShowsImpact, DeletesWithContents):
     """Which namespaces there are; a new one answers at once."""
 
     form = NamespaceForm
@@ -109,6 +120,10 @@ class NamespaceAdmin(DeletesWithContents):
         (_("Who may come in"), {"fields": ("access", "groups", "is_open")}),
         (_("What they may do"), {"fields": ("allow_private",)}),
     )
+
+    def places(self, row: Namespace) -> Places:
+        """Give the namespace."""
+        return Places(namespaces=frozenset({row.path}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Namespace]:
         """Count the rooms of each."""
@@ -135,10 +150,26 @@ class NamespaceAdmin(DeletesWithContents):
         }
 
 
+class MembershipFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # not generic at run time
+    """The members of one room; nobody ends the membership of one who ranks as high."""
+
+    def clean(self) -> None:
+        """Ask about each who is taken out."""
+        super().clean()
+        actor = self.form.actor
+        mine = rank_in(actor, self.instance) if actor is not None and self.instance.pk else SITE
+        for form in self.deleted_forms:
+            held = Membership.objects.filter(pk=form.instance.pk).first()
+            if mine != SITE and held is not None and role_rank(held.role) >= mine:
+                raise ValidationError(_("A member who ranks as high as you stays."))
+
+
 class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
     """Who belongs to the room."""
 
     model = Membership
+    form = MembershipForm
+    formset = MembershipFormSet
     extra = 0
     fields = ("user", "role", "created_at")
     readonly_fields = ("created_at",)
@@ -148,10 +179,38 @@ class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-ar
         """Bring the users along."""
         return super().get_queryset(request).select_related("user", "room__namespace")
 
+    def get_formset(
+        self,
+        request: HttpRequest,
+        obj: Room | None = None,
+        **kwargs: Any,  # noqa: ANN401 - Django's own
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Let each form know whose rank counts."""
+        own_form = type("OwnForm", (MembershipForm,), {"actor": request.user})
+        return super().get_formset(request, obj, **{**kwargs, "form": own_form})
+
+    def has_view_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
+        """Let those look who look after the room."""
+        return _looks_after(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
+        """Let those add who look after the room."""
+        return _looks_after(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
+        """Let those change who look after the room; the forms ask for their rank."""
+        return _looks_after(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
+        """Let those take out who look after the room; the formset asks for their rank."""
+        return _looks_after(request, obj)
+
 
 @admin.register(Room)
-class RoomAdmin(DeletesWithContents):
-    """Which rooms there are and what each asks for; it counts for the next join."""
+class RoomAdmin(ShowsImpact, AppointPage, RoomActions, DeletesWithContents, ModeratedRows):
+    """Which rooms there are and what each asks for; it counts at once."""
+
+    room_path = "pk"
 
     form = RoomForm
     inlines = (MembershipInline,)
@@ -176,6 +235,50 @@ class RoomAdmin(DeletesWithContents):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
         """Count who is there."""
         return with_persons_present(super().get_queryset(request))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages **Check access** and **Appoint**."""
+
+        def check(request: HttpRequest) -> HttpResponse:
+            return check_access_view(self.admin_site, request)
+
+        view = self.admin_site.admin_view
+        return [
+            path("check-access/", view(check), name="rooms_check_access"),
+            path("<int:room_id>/appoint/", view(self.appoint_view), name="rooms_appoint"),
+            *super().get_urls(),
+        ]
+
+    def places(self, row: Room) -> Places:
+        """Give the room."""
+        return Places(room_ids=frozenset({row.pk}))
+
+    def room_id_of(self, row: Room) -> int | None:
+        """Give its key."""
+        return row.pk
+
+    def hidden_fields(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+        """Send a new password once more as its hash alone."""
+        fields = super().hidden_fields(request, row)
+        if row is None or not request.POST.get("new_password"):
+            return fields
+        kept = [(name, value) for name, value in fields if name != "new_password"]
+        return [*kept, (HASHED_PASSWORD, RoomForm.sign_hashed(row))]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Let those add who look after all rooms: a new one would be out of others' sight."""
+        return scope_of(request).is_everything and request.user.has_perm("rooms.add_room")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Ask for Django's own permission beside the room."""
+        return request.user.has_perm("rooms.delete_room") and self.looks_after(request, obj)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
+        """Leave a room's place and name to those who look after all rooms."""
+        settled = () if scope_of(request).is_everything else ("namespace", "name")
+        return (*self.readonly_fields, *settled)
 
     def get_fieldsets(
         self, request: HttpRequest, obj: Room | None = None
@@ -246,10 +349,18 @@ class RoomAdmin(DeletesWithContents):
 
     def contents(self, rows: Sequence[Any]) -> dict[str, int]:
         """Count the memberships and messages of these rooms."""
+        now = timezone.now()
+        present = Seat.objects.present(now).filter(room__in=rows).order_by()
         return {
+            str(_("people in it now")): present.values("room", "person_key").distinct().count(),
             str(_("memberships")): Membership.objects.filter(room__in=rows).count(),
             str(_("messages")): Message.objects.filter(room__in=rows).count(),
         }
+
+
+def _looks_after(request: HttpRequest, room: Room | None) -> bool:
+    scope = scope_of(request)
+    return not scope.is_empty if room is None else scope.has(room.pk)
 
 
 def _moment(at: datetime) -> str:

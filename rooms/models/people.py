@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from rooms import policy_values
+from rooms.models.invitations import Invitation
 from rooms.models.registry import Room
+from rooms.models.roles import Role
 
 GUEST_ID_MAX = 64
-
-
-class Role(models.TextChoices):
-    """What a person is in a room."""
-
-    OWNER = policy_values.Role.OWNER.value, _("Owner")
-    MODERATOR = policy_values.Role.MODERATOR.value, _("Moderator")
-    MEMBER = policy_values.Role.MEMBER.value, _("Member")
 
 
 class Membership(models.Model):
@@ -75,7 +70,7 @@ class GrantVia(models.TextChoices):
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
-    """Reads of grants."""
+    """Reads of grants, and their end."""
 
     def of_person(self, user_id: str | int | None, guest_id: str | None) -> GrantQuerySet:
         """Keep those of this user, or of this guest where there is no user."""
@@ -83,18 +78,22 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             return self.filter(user_id=user_id)
         return self.filter(guest_id=guest_id) if guest_id else self.none()
 
+    def revoke(self, now: datetime) -> int:
+        """End those that are not over; they stay as a trace. Say how many."""
+        return self.filter(revoked_at__isnull=True).update(revoked_at=now)
+
 
 class Grant(models.Model):
     """What a right password or invitation leaves behind: its holder need not give it again.
 
-    One of a password stands as long as ``password_version`` is the room's.
+    One of a password stands as long as ``password_version`` is the room's, one of an invitation
+    as long as that does; neither after ``revoked_at``.
     """
 
     room = models.ForeignKey(
         Room,
         on_delete=models.CASCADE,
         related_name="grants",
-        db_index=False,  # the unique pairs begin with it
         verbose_name=_("room"),
     )
     user = models.ForeignKey(
@@ -107,7 +106,17 @@ class Grant(models.Model):
     )
     guest_id = models.CharField(_("guest"), max_length=GUEST_ID_MAX, blank=True)
     via = models.CharField(_("via"), max_length=10, choices=GrantVia)
+    invitation = models.ForeignKey(
+        Invitation,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+        db_index=False,  # the unique pairs begin with it
+        verbose_name=_("invitation"),
+    )
     password_version = models.CharField(max_length=24, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = GrantQuerySet.as_manager()
@@ -118,15 +127,27 @@ class Grant(models.Model):
         ordering = ("room", "pk")
         constraints = (
             models.UniqueConstraint(
-                fields=("room", "user", "via"),
-                name="grant_unique_for_user",
-                condition=Q(user__isnull=False),
+                fields=("room", "user"),
+                name="grant_of_password_unique_for_user",
+                condition=Q(via=GrantVia.PASSWORD, user__isnull=False),
                 violation_error_message=_("This user has such a grant already."),
             ),
             models.UniqueConstraint(
-                fields=("room", "guest_id", "via"),
-                name="grant_unique_for_guest",
-                condition=~Q(guest_id=""),
+                fields=("room", "guest_id"),
+                name="grant_of_password_unique_for_guest",
+                condition=Q(via=GrantVia.PASSWORD) & ~Q(guest_id=""),
+                violation_error_message=_("This guest has such a grant already."),
+            ),
+            models.UniqueConstraint(
+                fields=("invitation", "user"),
+                name="grant_of_invitation_unique_for_user",
+                condition=Q(via=GrantVia.INVITATION, user__isnull=False),
+                violation_error_message=_("This user has such a grant already."),
+            ),
+            models.UniqueConstraint(
+                fields=("invitation", "guest_id"),
+                name="grant_of_invitation_unique_for_guest",
+                condition=Q(via=GrantVia.INVITATION) & ~Q(guest_id=""),
                 violation_error_message=_("This guest has such a grant already."),
             ),
             models.CheckConstraint(
@@ -145,6 +166,12 @@ class Grant(models.Model):
                 condition=(Q(via=GrantVia.PASSWORD) & ~Q(password_version=""))
                 | (~Q(via=GrantVia.PASSWORD) & Q(password_version="")),
                 violation_error_message=_("A password's grant, and no other, names its version."),
+            ),
+            models.CheckConstraint(
+                name="grant_of_invitation_names_it",
+                condition=Q(via=GrantVia.INVITATION, invitation__isnull=False)
+                | (~Q(via=GrantVia.INVITATION) & Q(invitation__isnull=True)),
+                violation_error_message=_("An invitation's grant, and no other, names it."),
             ),
         )
 

@@ -106,6 +106,9 @@ class Seat(models.Model):
     )
     person_key = models.CharField(_("person"), max_length=PERSON_KEY_MAX)
     joined_at = models.DateTimeField(_("since"), default=timezone.now)
+    # Somebody was told to leave: the process that holds the seat frees it, and says why.
+    kicked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    kick_reason = models.CharField(max_length=200, blank=True, editable=False)
 
     objects = SeatQuerySet.as_manager()
 

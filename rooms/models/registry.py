@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from realtime.namespaces.names import DOT_NAMES
 from rooms.names import ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
-from rooms.policy_values import Access, NamespacePolicy, Policy
+from rooms.policy_values import Access, Laws, NamespaceLaws, NamespacePolicy, Policy
 from rooms.site_paths import words_in_use
 
+# Two keys of any user model's.
+PAIR_MAX = 100
 NAMESPACE_PATH_PATTERN = r"\A/([a-z0-9][a-z0-9_-]{0,49})?\Z"
 # What a site of ours answers beside its namespaces. Namespace.clean() also asks the URLconf.
 RESERVED_PATHS = (
@@ -153,14 +155,27 @@ class Namespace(models.Model):
                 {"path": _("The site uses “%(path)s” for something else.") % {"path": self.path}}
             )
 
-    def as_policy(self) -> NamespacePolicy:
-        """Give the value that ``decide`` takes; one query for the groups unless prefetched."""
+    def as_policy(self, laws: NamespaceLaws) -> NamespacePolicy:
+        """Give the value that ``decide`` takes; ``laws`` are what ``rooms.laws`` read of it."""
         return NamespacePolicy(
             path=self.path,
             is_open=self.is_open,
             access=self.access,
-            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+            group_ids=laws.group_ids,
+            rules=laws.rules,
+            site_bans=laws.site_bans,
+            bans=laws.bans,
+            site_mutes=laws.site_mutes,
+            mutes=laws.mutes,
         )
+
+
+class RoomManager(models.Manager["Room"]):
+    """The rooms of the registry, without those that keep two users' private messages."""
+
+    def get_queryset(self) -> models.QuerySet[Room]:
+        """Leave private rooms out: nobody joins, lists or moderates them."""
+        return super().get_queryset().filter(pair="")
 
 
 class Room(models.Model):
@@ -242,7 +257,12 @@ class Room(models.Model):
     )
     last_offset = models.PositiveBigIntegerField(_("last offset"), default=0, editable=False)
     epoch = models.CharField(max_length=24, default=new_epoch, editable=False)
+    # The two users of a room of private messages, as ``users_pair`` writes them.
+    pair = models.CharField(max_length=PAIR_MAX, blank=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    objects = RoomManager()
+    everywhere = models.Manager["Room"]()
 
     class Meta:
         verbose_name = _("room")
@@ -254,6 +274,12 @@ class Room(models.Model):
                 fields=("namespace", "name"),
                 name="room_name_unique_in_namespace",
                 violation_error_message=_("This namespace has a room of this name already."),
+            ),
+            models.UniqueConstraint(
+                fields=("namespace", "pair"),
+                name="room_of_two_unique_in_namespace",
+                condition=~Q(pair=""),
+                violation_error_message=_("These two have a room already."),
             ),
             models.CheckConstraint(
                 name="room_name_is_allowed",
@@ -323,13 +349,13 @@ class Room(models.Model):
 
         return bool(checked) and check_password(raw_password, checked, setter=renew)
 
-    def as_policy(self) -> Policy:
-        """Give the value that ``decide`` takes; a query for each relation not prefetched."""
+    def as_policy(self, namespace: NamespacePolicy, laws: Laws) -> Policy:
+        """Give the value that ``decide`` takes; ``laws`` are what ``rooms.laws`` read of it."""
         return Policy(
-            namespace=self.namespace.as_policy(),
+            namespace=namespace,
             name=self.name,
             access=self.access,
-            group_ids=frozenset(str(group.pk) for group in self.groups.all()),
+            group_ids=laws.group_ids,
             password_version=self.password_version,
             capacity=self.capacity,
             is_listed=self.is_listed,
@@ -338,4 +364,7 @@ class Room(models.Model):
             closes_at=self.closes_at,
             is_read_only=self.is_read_only,
             slow_mode_s=self.slow_mode_s,
+            rules=laws.rules,
+            bans=laws.bans,
+            mutes=laws.mutes,
         )

@@ -4,10 +4,12 @@ import { io, type Socket } from "socket.io-client";
 import type {
   Author,
   JoinRoom,
+  ListedRoom,
   Message,
   NamespaceAt,
   Namespaces,
   Presence,
+  PrivateMessage,
   RoomNamespace,
 } from "./events.js";
 
@@ -20,11 +22,16 @@ const socket: GamesSocket = io("/games", { ackTimeout: 5_000 });
 // What is heard.
 
 const lines: string[] = [];
-const show = (message: Message): void => {
+const show = (message: Message | PrivateMessage): void => {
   const author: Author | null | undefined = message.user;
   lines.push(message.removed ? "removed" : `${author?.name ?? "the site"}: ${message.text ?? ""}`);
   const offset: number | null = message.offset;
   lines.push(`${message.id} ${message.room} ${offset} ${message.at} ${message.nonce}`);
+};
+const showRoom = ({ name, title, access, code, locked, joined, members, capacity }: ListedRoom) => {
+  const kind: "open" | "login" | "password" | "invitation" | "members" | "groups" = access;
+  const most: number | null = capacity;
+  lines.push(name, title, kind, code ?? "", `${locked} ${joined} ${members} ${most}`);
 };
 const showPresence = (text: string, { user, members, sockets }: Presence): void => {
   lines.push(`${text} ${user.id} ${user.name} ${members.toFixed()} ${sockets.toFixed()}`);
@@ -43,6 +50,21 @@ socket.on("message", show);
 socket.on("typing", ({ room, user }) => lines.push(room, user.name));
 socket.on("kicked", ({ room, code, message, reason, until, ref }) => {
   lines.push(room, code, message, reason ?? "", until ?? "", ref ?? "");
+});
+socket.on("muted", ({ room, until, message }) => {
+  const end: string | null = until;
+  lines.push(room, end ?? "for good", message);
+});
+socket.on("unmuted", ({ room }) => lines.push(room));
+socket.on("messageRemoved", ({ room, id, offset }) => lines.push(room, id, offset.toFixed()));
+socket.on("roomsChanged", ({ changed, removed }) => {
+  changed.forEach(showRoom);
+  lines.push(...removed);
+});
+socket.on("private", (message) => {
+  const nowhere: null = message.room;
+  lines.push(message.from, message.to, `${nowhere}`);
+  show(message);
 });
 socket.on("err", (text, { ok, code, message, field, retry_after, attempts_left }) => {
   const never: false = ok;
@@ -127,11 +149,7 @@ export const visit = async (): Promise<string[]> => {
   const found = await socket.emitWithAck("rooms", { search: "cs", after: "a", limit: 5 });
   for (const list of [first, found]) {
     if (list.ok) {
-      for (const { name, title, access, code, locked, joined, members, capacity } of list.rooms) {
-        const kind: "open" | "login" | "password" | "invitation" | "members" | "groups" = access;
-        const most: number | null = capacity;
-        lines.push(name, title, kind, code ?? "", `${locked} ${joined} ${members} ${most}`);
-      }
+      list.rooms.forEach(showRoom);
     }
   }
   socket.timeout(1_000).emit("rooms", (error, list) => {
@@ -163,6 +181,55 @@ export const visit = async (): Promise<string[]> => {
   // @ts-expect-error: there is no such event
   await socket.emitWithAck("jionRoom", "csgo");
   return lines;
+};
+
+// What two users say to each other, and what moderators do.
+
+export const write = async (to: string): Promise<void> => {
+  const sent = await socket.emitWithAck("private", { to, text: "Hello", data: {}, nonce: "n2" });
+  lines.push(sent.ok ? `${sent.id} ${sent.offset} ${sent.at}` : sent.code);
+  const page = await socket.emitWithAck("history", { with: to, after: 0 });
+  if (page.ok) {
+    page.messages.forEach(show);
+  } else if (page.code === "unknown_user") {
+    lines.push(page.message);
+  }
+  const blocked = await socket.emitWithAck("block", { user: to });
+  const unblocked = await socket.emitWithAck("unblock", { user: to });
+  lines.push(blocked.ok ? "" : blocked.code, `${unblocked.ok}`);
+  // @ts-expect-error: a private message is to somebody
+  await socket.emitWithAck("private", { text: "Hello" });
+};
+
+export const moderate = async (user: string): Promise<void> => {
+  const whom = { room: "csgo", user };
+  const done = [
+    await socket.emitWithAck("kick", { ...whom, reason: "be nice" }),
+    await socket.emitWithAck("ban", { ...whom, for_s: 60, address: true, purge_s: 3_600 }),
+    await socket.emitWithAck("unban", whom),
+    await socket.emitWithAck("mute", { ...whom, reason: "be nice", for_s: 60 }),
+    await socket.emitWithAck("unmute", whom),
+    await socket.emitWithAck("setRole", { ...whom, role: "moderator" }),
+    await socket.emitWithAck("setRole", { ...whom, role: null }),
+    await socket.emitWithAck("remove", { room: "csgo", id: "7" }),
+  ];
+  for (const answer of done) {
+    lines.push(answer.ok ? "done" : `${answer.code} ${answer.message} ${answer.field}`);
+  }
+  const made = await socket.emitWithAck("invite", {
+    room: "csgo",
+    count: 2,
+    max_uses: null,
+    expires_s: 3_600,
+    role: "member",
+  });
+  if (made.ok) {
+    made.invitations.forEach(({ id, token, url }) => lines.push(id, token, url));
+  }
+  // @ts-expect-error: null ends a membership, but has to be said
+  await socket.emitWithAck("setRole", whom);
+  // @ts-expect-error: nobody is kicked out of nowhere
+  await socket.emitWithAck("kick", { user });
 };
 
 // The namespace `/`, which is another class.

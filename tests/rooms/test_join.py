@@ -123,6 +123,8 @@ def test_a_hidden_room_answers_and_asks_the_database_as_a_missing_one(
 ) -> None:
     make_room("hidden", is_listed=False, **fields)
     guest = make_guest()
+    # What holds in a place is read once and remembered.
+    denied(make_guest(), "hidden")
     answers, statements = [], []
     for name in ("hidden", "absent"):
         request = request_join(guest, name)
@@ -266,6 +268,7 @@ def test_a_users_denied_join_costs_no_more_once_the_account_is_known() -> None:
 
 def test_a_batch_costs_as_many_statements_as_one_join() -> None:
     make_room()
+    join(make_guest())  # what holds in the room is remembered from here on
     one = request_join(make_guest())
     many = [request_join(make_guest()) for _ in range(50)]
     with CaptureQueriesContext(connection) as alone:

@@ -18,6 +18,7 @@ from rooms.models import (
     Connection,
     DecisionRecord,
     Grant,
+    Invitation,
     Membership,
     Message,
     Namespace,
@@ -28,7 +29,18 @@ from rooms.models import (
 from rooms.models.people import GrantVia
 from rooms.models.records import REF_ALPHABET, RecordKind
 from rooms.models.registry import RESERVED_PATHS, RoomAccess
-from rooms.policy_values import NamespacePolicy, Policy
+from rooms.policy_values import (
+    Action,
+    Audience,
+    Effect,
+    Laws,
+    NamespaceLaws,
+    NamespacePolicy,
+    Policy,
+    Rule,
+    RuleSet,
+    Sanction,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -223,14 +235,19 @@ def test_a_room_made_again_under_its_name_has_another_epoch(csgo: Room) -> None:
 
 def test_a_room_states_its_policy_and_its_namespaces(csgo: Room) -> None:
     staff = Group.objects.create(name="staff")
-    csgo.namespace.groups.add(staff)
-    csgo.groups.add(staff)
     csgo.set_password("sesame")
     csgo.capacity, csgo.slow_mode_s, csgo.opens_at, csgo.is_listed = 3, 30, NOW, False
     group_ids = frozenset({str(staff.pk)})
-    assert csgo.as_policy() == Policy(
-        namespace=NamespacePolicy(path="/games", group_ids=group_ids),
+    ban = Sanction(id="1", user_id="7")
+    rules = RuleSet((Rule("1", Effect.DENY, Audience.EVERYONE, Action.SEND),))
+    namespace = csgo.namespace.as_policy(NamespaceLaws(group_ids, site_bans=(ban,), rules=rules))
+    assert namespace == NamespacePolicy(
+        path="/games", group_ids=group_ids, site_bans=(ban,), rules=rules
+    )
+    assert csgo.as_policy(namespace, Laws(group_ids, mutes=(ban,))) == Policy(
+        namespace=namespace,
         name="csgo",
+        mutes=(ban,),
         group_ids=group_ids,
         password_version=csgo.password_version,
         capacity=3,
@@ -270,7 +287,14 @@ def test_a_grant_is_a_users_or_a_guests_and_once_for_each_way(csgo: Room) -> Non
     assert not the_database_refuses(grant(guest_id="g1"))
     assert the_database_refuses(grant(guest_id="g1"))
     assert not the_database_refuses(grant(guest_id="g2"))
-    assert not the_database_refuses(grant(guest_id="g1", via="invitation", password_version=""))
+    invited = {"via": "invitation", "password_version": ""}
+    assert the_database_refuses(grant(guest_id="g1", **invited))
+    first, _token = Invitation.objects.issue(csgo)
+    second, _token = Invitation.objects.issue(csgo)
+    assert not the_database_refuses(grant(guest_id="g1", invitation=first, **invited))
+    assert the_database_refuses(grant(guest_id="g1", invitation=first, **invited))
+    assert not the_database_refuses(grant(guest_id="g1", invitation=second, **invited))
+    assert the_database_refuses(grant(guest_id="g3", invitation=first))
 
 
 @pytest.mark.parametrize(

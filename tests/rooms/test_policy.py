@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rooms.models.people import Role as RoleChoices
 from rooms.models.registry import NamespaceAccess, RoomAccess
+from rooms.models.roles import Role as RoleChoices
 from rooms.policy import decide, is_visible, shown_code, unknown_room
 from rooms.policy_values import (
     Access,

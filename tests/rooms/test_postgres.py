@@ -17,6 +17,9 @@ UNITS = (
     "test_presence",
     "test_rooms_list",
     "test_query_plans",
+    "test_permissions",
+    "test_permission_models",
+    "test_races",
 )
 
 

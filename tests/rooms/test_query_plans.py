@@ -165,8 +165,9 @@ def _fill(room: Room) -> None:
         [f"{room.name}-", now],
     )
     _insert(
-        "INSERT INTO rooms_seat (room_id, connection_id, process_id, person_key, joined_at)",
-        "SELECT %s, %s || i, 'process-1', 'guest:g' || i, %s FROM series",
+        "INSERT INTO rooms_seat"
+        " (room_id, connection_id, process_id, person_key, joined_at, kick_reason)",
+        "SELECT %s, %s || i, 'process-1', 'guest:g' || i, %s, '' FROM series",
         PEOPLE,
         [room.pk, f"{room.name}-", now],
     )

@@ -46,7 +46,10 @@ def test_the_demo_has_the_tutorials_rooms_and_one_of_each_other_kind() -> None:
     opened = games.rooms.filter(access=RoomAccess.OPEN).values_list("name", flat=True)
     assert set(opened) == {"rocket league", "csgo", "bt1"}
     others = games.rooms.exclude(access=RoomAccess.OPEN)
-    assert sorted(others.values_list("access", flat=True)) == ["login", "members", "password"]
+    kinds = ["groups", "invitation", "login", "members", "password"]
+    assert sorted(others.values_list("access", flat=True)) == kinds
+    (crew,) = Room.objects.get(access="groups").groups.all()
+    assert [user.get_username() for user in crew.user_set.all()] == ["bob"]
     assert all(title for title in Room.objects.values_list("title", flat=True))
     news = Namespace.objects.get(path="/news")
     assert news.welcome not in {"", games.welcome}

@@ -86,7 +86,7 @@ def test_closing_twice_is_closing_once() -> None:
 def test_a_role_is_given_changed_and_ended() -> None:
     room = make_room()
     alice = get_user_model().objects.create_user("alice")
-    boss = get_user_model().objects.create_user("boss")
+    boss = get_user_model().objects.create_superuser("boss")
     for role in ("member", "moderator", "moderator"):
         membership = set_role(room, alice, role, actor=boss)
         assert membership is not None

@@ -9,10 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from rooms.demo import NAMESPACES, ROOM_PASSWORD, USERS, DemoNamespace, DemoRoom
+from rooms.demo import GROUPS, NAMESPACES, ROOM_PASSWORD, USERS, DemoNamespace, DemoRoom
 from rooms.models import Membership, Namespace, Room
 from rooms.models.registry import RoomAccess
 
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             )
         with transaction.atomic():
             users = {name: self._ensure_user(name, password or name) for name in USERS}
+            for name, members in GROUPS.items():
+                _ensure_group(name, [users[member] for member in members])
             for wanted in NAMESPACES:
                 self._ensure_namespace(wanted, users, password)
 
@@ -73,6 +76,15 @@ class Command(BaseCommand):
         self.stdout.write(f"Made the namespace {wanted.path} with {len(wanted.rooms)} rooms.")
 
 
+def _ensure_group(name: str, members: list[AbstractBaseUser]) -> None:
+    group, is_new = Group.objects.get_or_create(name=name)
+    if not is_new:
+        return
+    for user in members:
+        if (groups := getattr(user, "groups", None)) is not None:
+            groups.add(group)
+
+
 def _make_room(
     namespace: Namespace,
     wanted: DemoRoom,
@@ -86,6 +98,7 @@ def _make_room(
             room.title = f"{wanted.title} (the password is {ROOM_PASSWORD})"
     room.full_clean()
     room.save()
+    room.groups.set(Group.objects.filter(name__in=wanted.groups))
     Membership.objects.bulk_create(
         Membership(room=room, user_id=users[name].pk, role=role)
         for name, role in wanted.roles.items()

@@ -1,0 +1,108 @@
+"""Words from one process to all of them, itself included, whatever sockets they serve.
+
+A notice is a wake-up: the layer may lose it, so what it says has to be found otherwise, too.
+Receivers connect to ``process_noticed``.
+"""
+
+import asyncio
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from realtime.adapters.base import Adapter, Target
+from realtime.adapters.channel_layer import EVERYBODY, process_group
+from realtime.adapters.envelope import LayerRequest
+from realtime.namespaces.broadcast import (
+    NO_PROCESS,
+    hand_to_layer,
+    has_running_loop,
+    reaching_adapter,
+    run_from_thread,
+)
+from realtime.namespaces.encoding import encode_arguments
+from realtime.namespaces.operations import NOTICE, Notice, pack, unpack
+from realtime.namespaces.running import find_process, serving_process
+
+logger = logging.getLogger(__name__)
+
+# How long a process that serves waits for answers that it does not read.
+NOTIFY_TIMEOUT_S = 1.0
+# A notice is for no namespace; a target has to name one.
+_NOWHERE = Target("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Echoes:
+    """What the receivers on all processes returned; ``missing`` processes did not in time."""
+
+    answers: list[Any]
+    missing: tuple[str, ...] = ()
+
+
+def notify(topic: str, *args: Any) -> None:
+    """Tell every process without waiting, from synchronous code or from the serving loop.
+
+    Reaches nobody where this process serves no sockets and the layer is in-memory.
+    """
+    content = _content(topic, args)
+    process = serving_process()
+    if process is not None:
+        process.schedule(_send(process.adapter, content))
+        return
+    layer = get_channel_layer()
+    if layer is None or isinstance(layer, InMemoryChannelLayer):
+        return
+    if has_running_loop():
+        logger.error("a notice needs a thread without a loop", extra={"topic": topic})
+        return
+    request = LayerRequest(
+        origin=NO_PROCESS,
+        id=secrets.token_urlsafe(6),
+        operation=NOTICE,
+        timeout_s=NOTIFY_TIMEOUT_S,
+        namespace=_NOWHERE.namespace,
+        content=content,
+    )
+    async_to_sync(hand_to_layer)([process_group(EVERYBODY)], request, about=topic)
+
+
+async def ask(topic: str, *args: Any, timeout_s: float) -> Echoes:
+    """Tell every process and return what all have answered, after ``timeout_s`` at most.
+
+    Raises ``UsageError`` where no process can be reached.
+    """
+    serving = serving_process()
+    if find_process() is None and serving is not None:
+        # Another loop of this process serves the sockets.
+        return await asyncio.wrap_future(serving.schedule(ask(topic, *args, timeout_s=timeout_s)))
+    content = _content(topic, args)
+    async with reaching_adapter() as adapter:
+        replies = await adapter.request(
+            NOTICE,
+            _NOWHERE,
+            content,
+            timeout_s=timeout_s,
+            include_self=find_process() is not None,
+        )
+    answers = [answer for reply in replies.answers for answer in unpack(reply, list[Any])]
+    return Echoes(answers, replies.missing)
+
+
+def ask_from_thread(topic: str, *args: Any, timeout_s: float) -> Echoes:
+    """Do what ``ask`` does, from synchronous code."""
+    return run_from_thread(ask(topic, *args, timeout_s=timeout_s), "ask")
+
+
+def _content(topic: str, args: tuple[Any, ...]) -> bytes:
+    return pack(Notice(topic, encode_arguments(args).json))
+
+
+async def _send(adapter: Adapter, content: bytes) -> None:
+    try:
+        await adapter.request(NOTICE, _NOWHERE, content, timeout_s=NOTIFY_TIMEOUT_S)
+    except Exception:
+        logger.exception("a notice was not delivered")

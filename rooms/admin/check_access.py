@@ -1,0 +1,211 @@
+"""Check access: may this person do that there, asked as a join asks, step by step.
+
+Pre-filled from a user, a room, a connection, or the reference of a denial.
+"""
+
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+from django import forms
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from rooms.admin.links import rule_url
+from rooms.admin.pages import admin_page
+from rooms.admin.scope import scope_of
+from rooms.explaining import (
+    NEW_GUEST,
+    Explanation,
+    Question,
+    explain,
+    find_user,
+    guest_of,
+    person_of,
+    split_place,
+)
+from rooms.models import Connection, DecisionRecord, Room
+from rooms.people import Person
+from rooms.policy_values import Action
+from rooms.shapes import GUEST_PREFIX
+
+ACTIONS = [
+    (Action.JOIN.value, _("Join")),
+    (Action.SEND.value, _("Send")),
+    (Action.READ.value, _("Read history and members")),
+    (Action.MODERATE.value, _("Moderate")),
+    (Action.CONNECT.value, _("Connect to the namespace")),
+]
+
+
+class CheckAccessForm(forms.Form):
+    """Who, where, what; and what they bring along."""
+
+    user = forms.CharField(
+        label=_("User"),
+        required=False,
+        help_text=_("A username or an id. Neither a user nor a guest: a new guest."),
+    )
+    guest = forms.CharField(
+        label=_("Guest"), required=False, help_text=_("A guest's id, such as guest:k3v9….")
+    )
+    address = forms.GenericIPAddressField(
+        label=_("Address"),
+        required=False,
+        unpack_ipv4=True,
+        help_text=_("Where they connect from, for bans by network."),
+    )
+    place = forms.CharField(label=_("Where"), help_text=_("Such as /games/csgo."))
+    action = forms.ChoiceField(label=_("What"), choices=ACTIONS, initial=Action.JOIN.value)
+    password = forms.CharField(
+        label=_("Password"),
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    invitation = forms.CharField(
+        label=_("Invitation"),
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._scope = scope_of(request)
+
+    def clean(self) -> dict[str, Any]:
+        """Find the person and the place; complain at the field that is wrong."""
+        cleaned = super().clean() or {}
+        self._find_person(cleaned)
+        self._find_place(cleaned)
+        return cleaned
+
+    def question(self) -> Question:
+        """Give the question of a valid form."""
+        cleaned = self.cleaned_data
+        return Question(
+            person=cleaned["person"],
+            namespace=cleaned["namespace"],
+            room=cleaned["room"],
+            action=Action(cleaned["action"]),
+            password=cleaned.get("password", ""),
+            invitation=cleaned.get("invitation", ""),
+        )
+
+    def _find_person(self, cleaned: dict[str, Any]) -> None:
+        name, guest = cleaned.get("user"), cleaned.get("guest")
+        if name and guest:
+            self.add_error("guest", _("Ask about a user or a guest, not both."))
+            return
+        user = find_user(name) if name else None
+        if name and user is None:
+            self.add_error("user", _("There is no such user."))
+            return
+        person = person_of(user) if user is not None else guest_of(guest or NEW_GUEST)
+        address = cleaned.get("address")
+        cleaned["person"] = _at_address(person, address) if address else person
+
+    def _find_place(self, cleaned: dict[str, Any]) -> None:
+        if not cleaned.get("place") or not cleaned.get("action"):
+            return
+        namespace, room = split_place(cleaned["place"])
+        if cleaned["action"] == Action.CONNECT:
+            room = None
+        elif room is None:
+            self.add_error("place", _("Name a room as well, such as /games/csgo."))
+            return
+        rooms = Room.objects.filter(namespace__path=namespace, name=room)
+        if not self._scope.is_everything and not self._scope.keep(rooms, "pk").exists():
+            # Said of rooms that are not there too.
+            self.add_error("place", _("You look after no such room."))
+            return
+        cleaned["namespace"], cleaned["room"] = namespace, room
+
+
+def check_access_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
+    """Show the form; with POST the verdict too, so that no password stands in an address."""
+    form = CheckAccessForm(
+        request.POST if request.method == "POST" else None,
+        initial=_prefilled(request),
+        request=request,
+    )
+    answer = None
+    if form.is_bound and form.is_valid():
+        answer = explain(form.question(), timezone.now())
+    return admin_page(
+        site,
+        request,
+        "check_access.html",
+        gettext("Check access"),
+        form=form,
+        answer=answer,
+        steps=_steps(answer) if answer else (),
+    )
+
+
+def _prefilled(request: HttpRequest) -> dict[str, Any]:
+    """Read whom and what to ask about from the page that led here."""
+    query = request.GET
+    fields = {name: query.get(name, "") for name in ("user", "guest", "address", "place")}
+    fields["action"] = query.get("action", Action.JOIN.value)
+    if "ref" in query:
+        fields |= _of_record(request, query["ref"])
+    if "room" in query and query["room"].isdecimal():
+        row = scope_of(request).rooms().filter(pk=query["room"]).select_related("namespace").first()
+        fields["place"] = str(row) if row else ""
+    if "connection" in query:
+        fields |= _of_connection(request, query["connection"])
+    return fields
+
+
+def _of_record(request: HttpRequest, ref: str) -> dict[str, Any]:
+    record = DecisionRecord.objects.filter(ref=ref.strip()).first()
+    if record is None:
+        return {}
+    place = f"{record.namespace.rstrip('/')}/{record.room}"
+    scope = scope_of(request)
+    own = Room.objects.filter(namespace__path=record.namespace, name=record.room)
+    if not scope.is_everything and not scope.keep(own, "pk").exists():
+        return {}
+    action = record.kind if record.kind in {Action.CONNECT, Action.SEND} else Action.JOIN.value
+    is_guest = record.person_key.startswith(GUEST_PREFIX)
+    return {
+        "user": "" if is_guest else record.person_key,
+        "guest": record.person_key if is_guest else "",
+        "address": record.address or "",
+        "place": place,
+        "action": action,
+    }
+
+
+def _of_connection(request: HttpRequest, socket_id: str) -> dict[str, Any]:
+    connections = scope_of(request).keep(Connection.objects.filter(pk=socket_id), "seats__room")
+    row = connections.first()
+    if row is None:
+        return {}
+    return {
+        "user": "" if row.user_id is None else str(row.user_id),
+        "guest": row.guest_id,
+        "address": row.address or "",
+    }
+
+
+def _at_address(person: Person, address: str) -> Person:
+    return replace(person, address=ip_address(address))
+
+
+def _steps(answer: Explanation) -> list[dict[str, Any]]:
+    """Give each step with the page of the row that answered it."""
+    question = answer.question
+    return [
+        {
+            "check": step.check,
+            "outcome": step.outcome,
+            "rule": step.rule,
+            "url": rule_url(step.rule, answer.row, question.namespace, question.person.user_id),
+        }
+        for step in answer.decision.steps
+    ]

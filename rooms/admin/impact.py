@@ -1,0 +1,153 @@
+"""Impact: before a save that puts people out, who they are; after it, what was done.
+
+The save is made for trial in a transaction that is rolled back, so that what is shown is what
+would happen. Works without scripts: the page asks once more with all that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from rooms.admin.pages import admin_page
+from rooms.admin.receipts import tell_receipt
+from rooms.impact import NAMED_MOST, Attendance, Flip, Places, find_attendances, flips, judge
+
+CONFIRMED = "impact_confirmed"
+_TRIAL = "rooms_trial"
+
+
+class _TrialOver(Exception):  # noqa: N818 - no error: the way back out of a savepoint
+    """Ends the savepoint that a trial was made in."""
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What came of saving for trial: ``row`` was saved, the sockets ``leaving`` have to go."""
+
+    row: Any = None
+    is_saved: bool = False
+    gone: list[Flip] = field(default_factory=list)
+    leaving: list[Attendance] = field(default_factory=list)
+    hidden: list[tuple[str, str]] = field(default_factory=list)
+    namespaces: set[str] = field(default_factory=set)
+
+
+class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Saving and deleting ask first whether those who go are meant to go."""
+
+    def places(self, row: Any) -> Places:  # noqa: ANN401 - a row of any model of ours
+        """Give the rooms that a row is about, or the paths of whole namespaces."""
+        raise NotImplementedError
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
+        """Save, and remember for a trial which row it was."""
+        super().save_model(request, obj, form, change)
+        trial = vars(request).get(_TRIAL)
+        if trial is not None:
+            trial.row = obj
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Save, unless people would go who were not asked about."""
+        view = super().changeform_view
+        return self._with_impact(
+            request, object_id, lambda: view(request, object_id, form_url, extra_context)
+        )
+
+    def delete_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Delete, unless people would go who were not asked about."""
+        view = super().delete_view
+        return self._with_impact(
+            request, object_id, lambda: view(request, object_id, extra_context)
+        )
+
+    def message_user(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """Say it, unless it is only a trial."""
+        if _TRIAL not in vars(request):
+            super().message_user(request, *args, **kwargs)
+
+    def hidden_fields(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+        """Give what the page sends once more; ``row`` is as the trial has saved it."""
+        return [
+            (name, value)
+            for name, values in request.POST.lists()
+            if name not in {"csrfmiddlewaretoken", CONFIRMED}
+            for value in values
+        ]
+
+    def _with_impact(
+        self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]
+    ) -> Any:  # noqa: ANN401 - Django's own
+        if request.method != "POST":
+            return view()
+        trial = self._try(request, object_id, view)
+        if trial.gone and CONFIRMED not in request.POST:
+            return self._ask_first(request, trial)
+        response = view()
+        if trial.is_saved:
+            for namespace in sorted(trial.namespaces):
+                tell_receipt(request, namespace, trial.leaving)
+        return response
+
+    def _try(self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]) -> _Trial:
+        """Save for trial and look at both sides; nothing of it stays."""
+        now = timezone.now()
+        trial = _Trial()
+        vars(request)[_TRIAL] = trial
+        rows = self.get_queryset(request).filter(pk=object_id) if object_id else ()
+        try:
+            with transaction.atomic():
+                places = [self.places(row) for row in rows]
+                try:
+                    with transaction.atomic():
+                        trial.is_saved = view().status_code == HTTPStatus.FOUND
+                        places += [self.places(trial.row)] if trial.row is not None else []
+                        found = [at for place in places for at in find_attendances(now, place)]
+                        attendances = list(dict.fromkeys(found))
+                        after = judge(attendances, now)
+                        if trial.row is not None:
+                            trial.hidden = self.hidden_fields(request, trial.row)
+                        raise _TrialOver
+                except _TrialOver:
+                    before = judge(attendances, now)
+                    trial.gone = flips(before, after)
+                    trial.leaving = [at for at in attendances if after[at] and not before[at]]
+                trial.namespaces = {at.namespace for at in attendances}
+                transaction.set_rollback(True)
+        finally:
+            del vars(request)[_TRIAL]
+        trial.hidden = trial.hidden or self.hidden_fields(request, None)
+        return trial
+
+    def _ask_first(self, request: HttpRequest, trial: _Trial) -> HttpResponse:
+        persons = {flip.attendance.person.key for flip in trial.gone}
+        return admin_page(
+            self.admin_site,
+            request,
+            "impact.html",
+            gettext("This puts people out"),
+            opts=self.opts,
+            gone=trial.gone if len(persons) <= NAMED_MOST else (),
+            count=len(persons),
+            hidden=trial.hidden,
+            confirmed=CONFIRMED,
+        )

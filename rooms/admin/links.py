@@ -1,0 +1,42 @@
+"""From what a decision names (``"ban:3"``, ``"room.is_open"``) to the admin page of that row."""
+
+from urllib.parse import urlencode
+
+from django.contrib.auth import get_user_model
+from django.urls import NoReverseMatch, reverse
+
+from rooms.models import Namespace, Room
+
+# What a decision names, and the model whose row it is.
+_MODELS = {"rule": "accessrule", "ban": "ban", "mute": "mute", "grant": "grant"}
+
+
+def admin_url(name: str, *args: object, **query: object) -> str:
+    """Give one of our admin pages, with a query; values of None are left out."""
+    url = reverse(f"admin:{name}", args=args)
+    given = {key: value for key, value in query.items() if value not in {None, ""}}
+    return f"{url}?{urlencode(given)}" if given else url
+
+
+def rule_url(rule: str, room: Room | None, namespace: str, user_id: str | None) -> str:
+    """Give the page of the row that ``rule`` names, or ``""`` where there is none to open."""
+    kind, _colon, key = rule.partition(":")
+    if kind in _MODELS and key:
+        return admin_url(f"rooms_{_MODELS[kind]}_change", key)
+    if kind == "superuser" or rule == "rooms.moderate_room":
+        return _user_url(user_id)
+    if kind.startswith("namespace"):
+        row = Namespace.objects.filter(path=namespace).first()
+        return admin_url("rooms_namespace_change", row.pk) if row else ""
+    if room is not None and kind.startswith(("room", "membership", "moderator")):
+        return admin_url("rooms_room_change", room.pk)
+    return ""
+
+
+def _user_url(user_id: str | None) -> str:
+
+    options = get_user_model()._meta  # noqa: SLF001 - documented
+    try:
+        return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=(user_id,))
+    except NoReverseMatch:  # a project need not have its users in the admin
+        return ""

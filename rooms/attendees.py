@@ -1,0 +1,78 @@
+"""The sockets of one process as the rooms know them: their rows, their seats, their sign-in."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rooms.accounts import Account
+from rooms.people import Standing
+from rooms.policy_values import Policy
+from rooms.presence import Place
+from rooms.rechecking import Attendance
+from rooms.registry import NamespaceDefaults
+from rooms.shapes import Shape
+
+
+class AttendedSocket(Protocol):
+    """What a re-check needs of the consumer behind a socket."""
+
+    def own_policies(self, names: list[str]) -> Awaitable[Mapping[str, Policy | None] | None]:
+        """Give what the application asks of these rooms; None where the rows are asked."""
+
+    def evicted(self, room: str, news: dict[str, Any]) -> Awaitable[None]:
+        """Let nothing more of a room reach this socket, and tell it why."""
+
+    def end(self, code: str) -> None:
+        """End this socket and tell it why."""
+
+    def on_leave(self, room: str) -> Awaitable[None]:
+        """Run after this socket has left a room."""
+
+
+@dataclass(slots=True)
+class Seated:
+    """A socket's place in a room, as its process remembers it."""
+
+    room: str
+    room_id: int
+    standing: Standing
+
+
+@dataclass(slots=True)
+class Attendee:
+    """One socket of this process: its row, its seats by room name, and what it signed in with.
+
+    ``account`` is what the last re-check read. ``has_lost_rows``: its rows are gone without it,
+    with the user's own.
+    """
+
+    place: Place
+    announce_max: int
+    socket: AttendedSocket
+    defaults: NamespaceDefaults | None = None
+    session_key: str | None = None
+    auth_hash: str | None = None
+    seats: dict[str, Seated] = field(default_factory=dict)
+    account: Account | None = None
+    has_lost_rows: bool = False
+    # The rooms that it was told of, by name, once it has asked; and whether to look again soon.
+    told: dict[str, Shape] | None = None
+    is_list_due: bool = False
+    # Whether it asked for a part of the list, and the rest has not been looked at since.
+    is_partial: bool = False
+    # Rooms that it was evicted from and whose seats are being freed: who joins again waits.
+    leaving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def attendance(self, own_policies: Mapping[str, Policy | None] | None = None) -> Attendance:
+        """Give what a re-check asks about."""
+        return Attendance(
+            socket_id=self.place.socket_id,
+            namespace=self.place.namespace,
+            person=self.place.person,
+            rooms=tuple((seat.room, seat.room_id) for seat in self.seats.values()),
+            session_key=self.session_key,
+            auth_hash=self.auth_hash,
+            defaults=self.defaults,
+            own_policies=own_policies,
+        )

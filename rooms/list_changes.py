@@ -1,0 +1,177 @@
+"""What has become otherwise in the lists of rooms that some sockets were given.
+
+One unit of database work for all of a namespace's sockets that asked; each room is decided as
+``rooms.listing`` does. Persons of whom no rule, ban or role speaks share one decision.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Count
+
+from rooms.accounts import read_accounts
+from rooms.listing import room_shape
+from rooms.models import Room, Seat
+from rooms.people import Person, Standing, load_standings, subject_of
+from rooms.policy import is_visible
+from rooms.policy_values import NamespacePolicy, Policy, Subject
+from rooms.presence import Occupancy
+from rooms.rechecking import instants_of
+from rooms.registry import FoundRoom, with_policies
+from rooms.shapes import Shape
+
+# Stands for anybody of whom nothing speaks by name.
+_SOMEBODY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One socket that asked for the rooms: who, what it is in, and what it was told, by name."""
+
+    socket_id: str
+    person: Person
+    joined: frozenset[str]
+    told: Mapping[str, Shape]
+    # Whether it was given a part of the list and nobody has looked at the rest yet: rooms that it
+    # was not told of are then no news.
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one socket has to be told: rooms that look otherwise, and names that are gone.
+
+    ``seen`` are rooms that only count as known from now on.
+    """
+
+    changed: tuple[Shape, ...]
+    removed: tuple[str, ...]
+    seen: tuple[Shape, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The news by socket, and when the next known instant is."""
+
+    news: dict[str, News]
+    next_at: datetime | None
+
+
+def count_members(namespace: str, now: datetime) -> dict[int, int]:
+    """Give how many persons are in each room of a namespace that has any."""
+    present = Seat.objects.present(now).filter(room__namespace__path=namespace).order_by()
+    return dict(present.values_list("room_id").annotate(Count("person_key", distinct=True)))
+
+
+def survey(
+    namespace: str,
+    listeners: Sequence[Listener],
+    now: datetime,
+    room_ids: Collection[int] | None = None,
+    *,
+    with_counts: bool = True,
+) -> Survey:
+    """Compare what these sockets were told with what they would be told now.
+
+    ``room_ids`` are the only ones that can have changed; without them every room is looked at, and
+    rooms that are gone are noticed. Without ``with_counts`` a room in which only the number of
+    persons is otherwise is left for later.
+    """
+    rows = Room.objects.filter(namespace__path=namespace)
+    if room_ids is not None:
+        rows = rows.filter(pk__in=room_ids)
+    seen = _Seen(with_policies(rows.order_by("name"), may_remember=True), listeners, now)
+    news = {}
+    for listener in listeners:
+        found = seen.news(listener, is_whole=room_ids is None, with_counts=with_counts)
+        if found.changed or found.removed or found.seen:
+            news[listener.socket_id] = found
+    coming = [at for room in seen.rooms for at in instants_of(room.policy) if at > now]
+    return Survey(news, min(coming, default=None))
+
+
+class _Seen:
+    """What one survey has read."""
+
+    def __init__(
+        self, rooms: list[FoundRoom], listeners: Sequence[Listener], now: datetime
+    ) -> None:
+        self.rooms = rooms
+        self.now = now
+        persons = {listener.person.key: listener.person for listener in listeners}
+        policies = {room.row.pk: room.policy for room in rooms}
+        self.standings = load_standings(policies, persons.values()) if policies else {}
+        self.accounts = read_accounts(
+            {person.user_id for person in persons.values() if person.user_id is not None}
+        )
+        self.occupancy = Occupancy.read(policies, persons, now)
+        self.spoken_of = {room.row.pk: _spoken_of(room.policy) for room in rooms}
+        self._shapes: dict[tuple[int, Subject, bool, bool], Shape | None] = {}
+
+    def news(self, listener: Listener, *, is_whole: bool, with_counts: bool) -> News:
+        """Give what is otherwise for one socket."""
+        changed, removed, seen = [], [], []
+        for room in self.rooms:
+            name = room.row.name
+            shape = self._shape(room, listener)
+            if shape is None:
+                removed += [name] if name in listener.told else []
+            elif listener.is_partial and name not in listener.told:
+                seen.append(shape)
+            elif _differs(listener.told.get(name), shape, with_counts=with_counts):
+                changed.append(shape)
+        if is_whole:
+            there = {room.row.name for room in self.rooms}
+            removed += [name for name in listener.told if name not in there]
+        return News(tuple(changed), tuple(removed), tuple(seen))
+
+    def _shape(self, room: FoundRoom, listener: Listener) -> Shape | None:
+        pk, person = room.row.pk, listener.person
+        account = self.accounts.get(person.user_id) if person.user_id is not None else None
+        standing = self.standings.get((pk, person.key), Standing())
+        standing = replace(standing, powers=account.powers if account is not None else None)
+        is_inside = self.occupancy.sockets(pk, person.key) > 0
+        is_joined = room.row.name in listener.joined
+        subject = _anonymous(subject_of(person, standing), *self.spoken_of[pk])
+        key = (pk, subject, is_inside, is_joined)
+        if key not in self._shapes:
+            self._shapes[key] = (
+                room_shape(
+                    room,
+                    subject,
+                    self.now,
+                    members=self.occupancy.persons(pk),
+                    is_inside=is_inside,
+                    is_joined=is_joined,
+                )
+                if is_visible(room.policy, subject, self.now)
+                else None
+            )
+        return self._shapes[key]
+
+
+def _differs(told: Shape | None, shape: Shape, *, with_counts: bool) -> bool:
+    if told is None or with_counts:
+        return told != shape
+    return {**told, "members": None} != {**shape, "members": None}
+
+
+def _spoken_of(policy: Policy) -> tuple[frozenset[str], bool]:
+    """Give the ids of users and guests that rules and bans name, and whether any is by address."""
+    places: tuple[Policy | NamespacePolicy, ...] = (policy, policy.namespace)
+    bans = [ban for place in places for ban in place.bans] + [*policy.namespace.site_bans]
+    ids = [rule.user_id for place in places for rule in place.rules.rules]
+    ids += [ban.user_id for ban in bans] + [ban.guest_id for ban in bans]
+    return frozenset(item for item in ids if item), any(ban.network for ban in bans)
+
+
+def _anonymous(subject: Subject, named: frozenset[str], has_networks: bool) -> Subject:
+    """Drop what no decision about the room can depend on, so that alike persons are one."""
+    user_id, guest_id = subject.user_id, subject.guest_id
+    return replace(
+        subject,
+        user_id=user_id if user_id is None or user_id in named else _SOMEBODY,
+        guest_id=guest_id if guest_id is None or guest_id in named else _SOMEBODY,
+        address=subject.address if has_networks else None,
+    )

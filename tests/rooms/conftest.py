@@ -1,0 +1,11 @@
+"""What every test of the rooms app starts with."""
+
+import pytest
+
+from rooms.laws import laws_in_memory
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Forget the rules and bans of other tests, whose rows had the same keys."""
+    laws_in_memory.clear()
