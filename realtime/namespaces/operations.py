@@ -162,7 +162,6 @@ class Operations:
         args = msgspec.json.decode(request.args)
         return await route.consumer_class.server_event(target.namespace, request.event, *args)
 
-
     async def _notice(self, target: Target, content: bytes) -> list[Any]:
         del target
         notice = unpack(content, Notice)
