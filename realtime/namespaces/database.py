@@ -29,8 +29,9 @@ Request = TypeVar("Request")
 
 # What may wait for a thread; beyond it people are told that we are busy.
 QUEUE_PER_THREAD = 64
-# How long a thread without work keeps its connection.
-KEEP_CONNECTION_S = 1.0
+# How long a thread without work keeps its connection. Less than the second after which a watch asks
+# again: otherwise each process would hold one for good.
+KEEP_CONNECTION_S = 0.5
 
 
 class LaneExecutor(Executor):
