@@ -7,6 +7,7 @@ Source: DESIGN section 6.
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from realtime.namespaces.declared import Refusal
 from rooms.denials import Code
 
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
@@ -44,6 +45,7 @@ HISTORY_CODES = (*READ_CODES, Code.UNKNOWN_USER)
 MODERATE_CODES = (Code.UNKNOWN_ROOM, Code.BANNED, Code.FORBIDDEN, Code.LOGIN_REQUIRED)
 ON_PERSON_CODES = (*MODERATE_CODES, Code.UNKNOWN_USER)
 REMOVE_CODES = (*MODERATE_CODES, Code.UNKNOWN_MESSAGE)
+CONVERSATIONS_CODES = (Code.LOGIN_REQUIRED,)
 BLOCK_CODES = (Code.LOGIN_REQUIRED, Code.UNKNOWN_USER)
 PRIVATE_CODES = (
     *BLOCK_CODES,
@@ -195,6 +197,12 @@ class MessageRemoved(TypedDict):
     offset: int
 
 
+class RightsChanged(TypedDict):
+    """What this person may do in a room is otherwise than it was told: ask again."""
+
+    room: str
+
+
 class RoomsChanged(TypedDict):
     """Rooms of a list that are new or otherwise, and the names of those that it shows no more."""
 
@@ -284,6 +292,54 @@ class Invitations(Done):
     invitations: list[MadeInvitation]
 
 
+class Rights(Done):
+    """What this person may do in a room; ``roles`` are those that they may give.
+
+    ``rank``: 0 a stranger, 1 a member, 2 a moderator, 3 an owner, 4 the site; one acts on those
+    below. ``refusal`` is what a message would be answered now, or null; ``slow_mode_s`` the time
+    between two messages, 0 for those whom it spares.
+    """
+
+    room: str
+    role: RoleName | None
+    rank: int
+    moderates: bool
+    roles: list[RoleName]
+    slow_mode_s: int
+    refusal: Refusal | None
+
+
+class Sanction(TypedDict):
+    """A person's ban or mute in a room; ``until`` is null without an end, ``by`` for the site."""
+
+    user: User
+    reason: str
+    until: str | None
+    by: str | None
+
+
+class Sanctions(Done):
+    """The bans and mutes of persons that are in force in one room, the latest first."""
+
+    bans: list[Sanction]
+    mutes: list[Sanction]
+
+
+class Conversation(TypedDict):
+    """Whom one writes to in private, or blocks; ``offset`` is the last message's, 0 for none."""
+
+    user: User
+    offset: int
+    at: str | None
+    blocked: bool
+
+
+class Conversations(Done):
+    """Private conversations in this namespace, the latest first, and whoever is blocked."""
+
+    conversations: list[Conversation]
+
+
 EMITS: Mapping[str, Any] = {
     "welcome": str,
     "identity": Identity,
@@ -297,6 +353,7 @@ EMITS: Mapping[str, Any] = {
     "muted": Muted,
     "unmuted": Unmuted,
     "messageRemoved": MessageRemoved,
+    "rightsChanged": RightsChanged,
     "roomsChanged": RoomsChanged,
     "private": PrivateMessage,
     # A site sends its rooms what it likes, and in its own form, from views and tasks.

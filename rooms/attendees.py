@@ -23,6 +23,9 @@ class AttendedSocket(Protocol):
     def evicted(self, room: str, news: dict[str, Any]) -> Awaitable[None]:
         """Let nothing more of a room reach this socket, and tell it why."""
 
+    def role_changed(self, room: str) -> Awaitable[None]:
+        """Let a client that has asked what its person may do in a room ask again."""
+
     def end(self, code: str) -> None:
         """End this socket and tell it why."""
 
@@ -37,6 +40,9 @@ class Seated:
     room: str
     room_id: int
     standing: Standing
+    # Whether it has asked what it may do here, and the role that it was told then.
+    has_asked_rights: bool = False
+    told_role: str | None = None
 
 
 @dataclass(slots=True)

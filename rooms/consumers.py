@@ -51,6 +51,7 @@ from rooms.reading import (
 from rooms.refusals import not_joined, refusal, throttled
 from rooms.registry import NamespaceDefaults
 from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
+from rooms.rights import read_rights
 from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
 from rooms.throttle import Limits as TryLimits
@@ -300,6 +301,30 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         shown = cast("list[answers.Member]", members)
         return {"ok": True, "members": shown, "count": count}
 
+    @event("rights", codes=answers.READ_CODES)
+    async def rights(self, request: str | InRoom) -> answers.Rights:
+        """Say what this person may do in a room that they are in, and tell if it changes."""
+        seat = self._seat(requests.room_named(request))
+        seat.has_asked_rights = True
+        found = await in_database(
+            read_rights,
+            seat.room,
+            self._person,
+            seated_in=seat.room_id,
+            policy=await self._own_policy(seat.room),
+        )
+        seat.told_role = found.role
+        return {
+            "ok": True,
+            "room": seat.room,
+            "role": cast("answers.RoleName | None", found.role),
+            "rank": found.rank,
+            "moderates": found.moderates,
+            "roles": cast("list[answers.RoleName]", list(found.roles)),
+            "slow_mode_s": found.slow_mode_s,
+            "refusal": cast("Refusal", found.refused.answer()) if found.refused else None,
+        }
+
     # What the process's watch asks.
 
     def bind(self, socket: Socket) -> None:
@@ -319,6 +344,10 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         if news:
             # To the one socket, without waiting for a client that does not keep up.
             await self.in_(self.socket_id).local.emit("kicked", news)
+
+    async def role_changed(self, room: str) -> None:
+        """Let a client that shows what its person may do ask again."""
+        await self.in_(self.socket_id).local.emit("rightsChanged", {"room": room})
 
     def end(self, code: str) -> None:
         """End this socket and tell it why."""

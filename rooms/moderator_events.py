@@ -6,7 +6,7 @@ acknowledged once every process that lives has confirmed it. Source: DESIGN sect
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -23,6 +23,9 @@ from rooms.models.sanctions import REASON_MAX
 from rooms.people import Person
 from rooms.policy_values import Role
 from rooms.reading import find_moderated
+from rooms.requests import InRoom
+from rooms.rights import read_sanctions
+from rooms.shapes import Shape
 from rooms.site_paths import room_url
 
 Result = TypeVar("Result")
@@ -187,6 +190,24 @@ class ModeratorEvents(NamespaceConsumer):
                 }
                 for row, token in made
             ],
+        }
+
+    @event("sanctions", codes=answers.MODERATE_CODES)
+    async def sanctions(self, request: str | InRoom) -> answers.Sanctions:
+        """List who is banned from a room, and who may not write in it."""
+        name = requests.room_named(request)
+        person = self._person
+        is_joined = name in self.rooms
+
+        def read() -> tuple[list[Shape], list[Shape]]:
+            room_id = find_moderated(self.namespace, name, person, is_joined=is_joined)
+            return read_sanctions(room_id)
+
+        bans, mutes = await in_database(read)
+        return {
+            "ok": True,
+            "bans": cast("list[answers.Sanction]", bans),
+            "mutes": cast("list[answers.Sanction]", mutes),
         }
 
     async def _moderate(

@@ -4,10 +4,14 @@ Synchronous units for the pool; tells nobody. Source: DESIGN section 6, ``privat
 """
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,7 +19,7 @@ from realtime.exceptions import Refused
 from rooms.denials import Code, denial_message
 from rooms.findings import Findings
 from rooms.history import NOTHING, Page, after, before, latest
-from rooms.models import Block, Namespace, Room
+from rooms.models import Block, Message, Namespace, Room
 from rooms.models.registry import RoomAccess
 from rooms.people import Person, Standing, load_powers, subject_of
 from rooms.policy import decide
@@ -24,7 +28,9 @@ from rooms.powers import person_of, unknown_user
 from rooms.refusals import refusal
 from rooms.registry import NamespaceDefaults, NamespaceFacts, default_facts, find_namespaces
 from rooms.sending import Draft, Sent, store_draft
-from rooms.shapes import GUEST_PREFIX, Shape
+from rooms.shapes import GUEST_PREFIX, Shape, instant
+
+CONVERSATIONS_MOST = 100
 
 
 def send_private(
@@ -90,6 +96,27 @@ def unblock(blocker: Person, user: str) -> None:
     Block.objects.filter(**_block(blocker, other)).delete()
 
 
+def list_conversations(namespace: str, person: Person) -> list[Shape]:
+    """Give whom somebody writes to in private here, the latest first, and whom they block.
+
+    At most ``CONVERSATIONS_MOST`` of either.
+    """
+    _require_user(person)
+    rows = list(_latest_conversations(namespace, person.key))
+    others = {row.pk: _other_key(row.pair, person.key) for row in rows}
+    whose: dict[str, Any] = {"blocker_id": person.user_id}
+    blocks = Block.objects.filter(**whose).order_by("-created_at")
+    blocked = [str(pk) for pk in blocks.values_list("blocked_id", flat=True)[:CONVERSATIONS_MOST]]
+    users = _users_by_key({*others.values(), *blocked})
+    found = [
+        _conversation(users[key], row.last_offset, row.last_at, is_blocked=key in blocked)
+        for row in rows
+        if (key := others[row.pk]) in users
+    ]
+    silent = [key for key in blocked if key in users and key not in others.values()]
+    return found + [_conversation(users[key], 0, None, is_blocked=True) for key in silent]
+
+
 def private_shape(shape: Shape, sender: str, to: str) -> Shape:
     """Give a Message as the two of them read it."""
     return {**shape, "room": None, "from": sender, "to": to}
@@ -98,6 +125,35 @@ def private_shape(shape: Shape, sender: str, to: str) -> Shape:
 def users_pair(one: Person, other: Person) -> str:
     """Name two users, whoever of them writes."""
     return ":".join(sorted((one.key, other.key)))
+
+
+def _latest_conversations(namespace: str, key: str) -> Any:  # noqa: ANN401 - annotated rows
+    at = Message.objects.filter(room=OuterRef("pk"), offset=OuterRef("last_offset"))
+    return (
+        Room.everywhere.filter(namespace__path=namespace, last_offset__gt=0)
+        .filter(Q(pair__startswith=f"{key}:") | Q(pair__endswith=f":{key}"))
+        .annotate(last_at=Subquery(at.values("created_at")[:1]))
+        .order_by(F("last_at").desc(nulls_last=True), "pk")[:CONVERSATIONS_MOST]
+    )
+
+
+def _other_key(pair: str, key: str) -> str:
+    one, _colon, other = pair.partition(":")
+    return other if one == key else one
+
+
+def _users_by_key(keys: Iterable[str]) -> dict[str, Person]:
+    users = get_user_model()._default_manager  # noqa: SLF001 - any user model's
+    return {str(user.pk): person_of(user) for user in users.filter(pk__in=list(keys))}
+
+
+def _conversation(user: Person, offset: int, at: datetime | None, *, is_blocked: bool) -> Shape:
+    return {
+        "user": user.shape,
+        "offset": offset,
+        "at": instant(at) if at is not None else None,
+        "blocked": is_blocked,
+    }
 
 
 def _block(blocker: Person, blocked: Person) -> dict[str, Any]:

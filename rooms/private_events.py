@@ -8,7 +8,7 @@ from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from rooms import answers, requests
 from rooms.people import Person
-from rooms.private import block, read_private, send_private, unblock
+from rooms.private import block, list_conversations, read_private, send_private, unblock
 from rooms.registry import NamespaceDefaults
 from rooms.requests import OnUser, SendPrivate
 from rooms.sending import Draft
@@ -51,6 +51,13 @@ class PrivateEvents(NamespaceConsumer):
         """Hear a user's private messages again."""
         await in_database(unblock, self._person, request.user)
         return {"ok": True}
+
+    @event("conversations", codes=answers.CONVERSATIONS_CODES)
+    async def conversations(self) -> answers.Conversations:
+        """List whom this person writes to in private, and whom they block."""
+        found = await in_database(list_conversations, self.namespace, self._person)
+        shown = cast("list[answers.Conversation]", found)
+        return {"ok": True, "conversations": shown}
 
     async def _private_history(
         self, user: str, before: int | None, after: int | None, limit: int

@@ -264,6 +264,9 @@ class Watch:
             for room, standing in verdict.standings.items():
                 if (seat := attendee.seats.get(room)) is seats.get(room) and seat is not None:
                     seat.standing = standing
+                    if seat.has_asked_rights and standing.role != seat.told_role:
+                        seat.told_role = standing.role
+                        await attendee.socket.role_changed(room)
             left = []
             for room, refused in verdict.evicted.items():
                 seat = attendee.seats.get(room)

@@ -22,14 +22,16 @@ from tests.rooms.sockets import Client, Site, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# DESIGN section 6; "missed" is emitted by nothing yet.
+# DESIGN section 6, and what the page needs beside it; "missed" is emitted by nothing yet.
 HEARD = {
     "err", "identity", "kicked", "membersChanged", "message", "messageRemoved", "muted", "newUser",
-    "private", "roomsChanged", "success", "typing", "unmuted", "userLeft", "welcome",
+    "private", "rightsChanged", "roomsChanged", "success", "typing", "unmuted", "userLeft",
+    "welcome",
 }  # fmt: skip
 SENT = {
-    "ban", "block", "history", "invite", "joinRoom", "kick", "leaveRoom", "members", "message",
-    "mute", "private", "remove", "rooms", "setRole", "typing", "unban", "unblock", "unmute",
+    "ban", "block", "conversations", "history", "invite", "joinRoom", "kick", "leaveRoom",
+    "members", "message", "mute", "private", "remove", "rights", "rooms", "sanctions", "setRole",
+    "typing", "unban", "unblock", "unmute",
 }  # fmt: skip
 
 
@@ -77,6 +79,7 @@ async def test_all_that_is_heard_and_answered_is_as_declared() -> None:
         of_its_type("typing", await alice.call("typing", "csgo"))
         of_its_type("joinRoom", await alice.call("joinRoom", {"room": "csgo", "since": 0}))
         of_its_type("history", await alice.call("history", "csgo"))
+        of_its_type("rights", await alice.call("rights", "csgo"))
         of_its_type("rooms", await alice.call("rooms"))
         of_its_type("members", await alice.call("members", "csgo"))
         await denied(bob, "joinRoom", {"room": "secret", "password": "wrong"})

@@ -27,9 +27,14 @@ def make_user(name: str, role: str | None = None) -> tuple[Any, str]:
     user = get_user_model().objects.create_user(name)
     if role is not None:
         Membership.objects.create(room=Room.objects.get(name="csgo"), user=user, role=role)
+    return user, sign_in(user)
+
+
+def sign_in(user: Any) -> str:
+    """Sign in with a new browser, and give its cookie."""
     browser = Browser()
     browser.force_login(user)
-    return user, f"sessionid={browser.cookies['sessionid'].value}"
+    return f"sessionid={browser.cookies['sessionid'].value}"
 
 
 async def signed_in(site: Site, name: str, role: str | None = None) -> tuple[Client, Any]:
@@ -245,3 +250,116 @@ async def test_private_messages_are_refused_to_guests_strangers_the_blocked_and_
         namespace.allow_private = False
         await namespace.asave()
         assert (await alice.call("private", to_bob))["code"] == "forbidden"
+
+
+async def test_rights_say_what_one_may_do_in_a_room() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        mod, _mod_user = await entered(site, "mod", "moderator")
+        guest = await site.connect()
+        assert (await guest.call("joinRoom", "csgo"))["ok"]
+        assert await mod.call("rights", "csgo") == {
+            "ok": True,
+            "room": "csgo",
+            "role": "moderator",
+            "rank": 2,
+            "moderates": True,
+            "roles": ["member", "moderator"],
+            "slow_mode_s": 0,
+            "refusal": None,
+        }
+        answer = await guest.call("rights", {"room": "csgo"})
+        assert (answer["rank"], answer["moderates"], answer["roles"]) == (0, False, [])
+        assert (await guest.call("rights", "nowhere"))["code"] == "not_joined"
+
+
+async def test_rights_name_what_a_message_would_be_refused_for() -> None:
+    await sync_to_async(make_room)(is_read_only=True, slow_mode_s=30)
+    async with serving() as site:
+        mod, _mod_user = await entered(site, "mod", "moderator")
+        eve, eve_user = await entered(site, "eve")
+        answer = await eve.call("rights", "csgo")
+        assert answer["refusal"]["code"] == "read_only"
+        assert answer["slow_mode_s"] == 30
+        done = await mod.call("mute", {"room": "csgo", "user": key(eve_user), "for_s": 600})
+        assert done == {"ok": True}
+        refusal = (await eve.call("rights", "csgo"))["refusal"]
+        assert refusal["code"] == "muted"
+        assert refusal["until"].endswith("Z")
+        assert (await mod.call("rights", "csgo"))["slow_mode_s"] == 0
+
+
+async def test_rights_say_how_long_slow_mode_holds_back() -> None:
+    await sync_to_async(make_room)(slow_mode_s=30)
+    async with serving() as site:
+        eve, _eve_user = await entered(site, "eve")
+        assert (await eve.call("rights", "csgo"))["refusal"] is None
+        assert (await eve.call("message", {"room": "csgo", "text": "one"}))["ok"]
+        refusal = (await eve.call("rights", "csgo"))["refusal"]
+        assert refusal["code"] == "rate_limited"
+        assert 0 < refusal["retry_after"] <= 30
+
+
+async def test_who_asked_for_rights_hears_that_a_role_has_changed() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        owner, _owner_user = await entered(site, "owner", "owner")
+        eve, eve_user = await entered(site, "eve")
+        other = await site.connect(cookie=await sync_to_async(sign_in)(eve_user))
+        assert (await other.call("joinRoom", "csgo"))["ok"]
+        assert (await eve.call("rights", "csgo"))["role"] is None
+        await eve.all_heard()
+        await other.all_heard()
+        change = {"room": "csgo", "user": key(eve_user), "role": "moderator"}
+        assert await owner.call("setRole", change) == {"ok": True}
+        assert await heard(eve, "rightsChanged") == {"room": "csgo"}
+        assert (await eve.call("rights", "csgo"))["moderates"]
+        assert await other.all_heard() == [], "who never asked is told nothing"
+
+
+async def test_a_moderator_reads_who_is_banned_and_muted() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        mod, _mod_user = await entered(site, "mod", "moderator")
+        _eve, eve_user = await entered(site, "eve")
+        guest = await site.connect()
+        assert (await guest.call("joinRoom", "csgo"))["ok"]
+        ban = {"room": "csgo", "user": key(eve_user), "reason": "spam", "for_s": 3600}
+        assert await mod.call("ban", ban) == {"ok": True}
+        mute = {"room": "csgo", "user": guest.user["id"]}
+        assert await mod.call("mute", mute) == {"ok": True}
+        listed = await mod.call("sanctions", "csgo")
+        (banned,), (muted,) = listed["bans"], listed["mutes"]
+        assert banned["user"] == {"id": key(eve_user), "name": "eve"}
+        assert (banned["reason"], banned["by"]) == ("spam", "mod")
+        assert banned["until"].endswith("Z")
+        assert muted["user"] == guest.user
+        assert muted["until"] is None
+        assert (await guest.call("sanctions", "csgo"))["code"] == "forbidden"
+        assert await mod.call("unban", {"room": "csgo", "user": key(eve_user)}) == {"ok": True}
+        assert (await mod.call("sanctions", {"room": "csgo"}))["bans"] == []
+
+
+async def test_private_conversations_are_listed_with_whoever_is_blocked() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        ann, ann_user = await signed_in(site, "ann")
+        bob, bob_user = await signed_in(site, "bob")
+        _cleo, cleo_user = await signed_in(site, "cleo")
+        assert (await ann.call("conversations"))["conversations"] == []
+        assert (await ann.call("private", {"to": key(bob_user), "text": "hello"}))["ok"]
+        assert (await ann.call("block", {"user": key(cleo_user)}))["ok"]
+        talk, silent = (await ann.call("conversations"))["conversations"]
+        assert talk["user"] == {"id": key(bob_user), "name": "bob"}
+        assert (talk["offset"], talk["blocked"]) == (1, False)
+        assert talk["at"].endswith("Z")
+        assert silent == {
+            "user": {"id": key(cleo_user), "name": "cleo"},
+            "offset": 0,
+            "at": None,
+            "blocked": True,
+        }
+        (other,) = (await bob.call("conversations"))["conversations"]
+        assert other["user"] == {"id": key(ann_user), "name": "ann"}
+        guest = await site.connect()
+        assert (await guest.call("conversations"))["code"] == "login_required"
