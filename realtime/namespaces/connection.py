@@ -44,6 +44,14 @@ class EngineSession(Protocol):
     def transport_name(self) -> str:
         """``websocket`` or ``polling``."""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the client last answered a ping, on the loop's clock; None before the first."""
+
     async def send_patiently(self, message: WireMessage) -> bool:
         """Hand a message over, waiting while the client does not keep up; False once it left."""
 
@@ -135,6 +143,16 @@ class Connection:
     def transport_name(self) -> str:
         """What carries the session now."""
         return self._engine.transport_name
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
+        return self._engine.waiting_bytes
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the client last answered a ping."""
+        return self._engine.answered_at
 
     def accepted(self, socket: Socket) -> None:
         """Tell the client that the socket is in."""

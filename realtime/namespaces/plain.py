@@ -61,6 +61,7 @@ class PlainConnection:
         self._room: asyncio.Future[None] | None = None
         self._reading = Reading()
         self._is_closed = False
+        self._heard_at: float | None = None
 
     async def run(
         self, consumer: NamespaceConsumer, namespace: str, url_route: dict[str, Any]
@@ -89,6 +90,16 @@ class PlainConnection:
     def transport_name(self) -> str:
         """What carries the connection."""
         return self._transport.name
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
+        return self._transport.waiting_bytes
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the client last sent a frame: its WebSocket pongs are the server's, not ours."""
+        return self._heard_at
 
     def accepted(self, socket: Socket) -> None:
         """Send the first frame."""
@@ -142,6 +153,7 @@ class PlainConnection:
                 await self._wait_until_ready(socket)
 
     def _take(self, text: str, socket: Socket) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
         try:
             frame = decode_frame(text, max_depth=self._max_depth)
         except ProtocolError as error:

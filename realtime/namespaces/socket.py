@@ -82,6 +82,14 @@ class Link(Protocol):
     def transport_name(self) -> str:
         """What carries the connection now: ``websocket`` or ``polling``."""
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the client last answered a ping, on the loop's clock; None before the first."""
+
     async def send_patiently(self, message: WireMessage) -> bool:
         """Hand a message over, waiting while the client does not keep up; False once it left."""
 
@@ -102,6 +110,20 @@ class Link(Protocol):
 
     def taken(self) -> None:
         """A socket's inbox has room again."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How a connection stands, for staff.
+
+    ``waiting_bytes`` wait for the client, ``waiting_events`` of the client's for their handler.
+    ``answered_s`` seconds ago it answered a ping (Socket.IO) or sent a frame (plain door).
+    """
+
+    transport: str
+    waiting_bytes: int
+    waiting_events: int
+    answered_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +193,17 @@ class Socket:
     def transport_name(self) -> str:
         """What carries the connection now: ``websocket`` or ``polling``."""
         return self._link.transport_name
+
+    @property
+    def link_state(self) -> LinkState:
+        """How the connection stands at this instant."""
+        answered_at = self._link.answered_at
+        return LinkState(
+            transport=self._link.transport_name,
+            waiting_bytes=self._link.waiting_bytes,
+            waiting_events=len(self._inbox),
+            answered_s=self._loop.time() - answered_at if answered_at is not None else None,
+        )
 
     @property
     def is_open(self) -> bool:

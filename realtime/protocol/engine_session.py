@@ -47,13 +47,14 @@ class Heartbeat:
     """Server pings, client answers: says when the next step is due and which.
 
     A ping leaves ``interval_s`` after the handshake and after each pong; a client that has not
-    answered after ``timeout_s`` is gone.
+    answered after ``timeout_s`` is gone. ``answered_at`` is when it last did.
     """
 
     def __init__(self, *, interval_s: float, timeout_s: float, now: float) -> None:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._awaits_pong = False
+        self.answered_at: float | None = None
         self.deadline = now + interval_s
 
     def due(self, now: float) -> Due:
@@ -74,6 +75,7 @@ class Heartbeat:
         """Take the client's answer; one that nobody asked for changes nothing."""
         if self._awaits_pong:
             self._awaits_pong = False
+            self.answered_at = now
             self.deadline = now + self._interval_s
 
 

@@ -96,6 +96,11 @@ class Session:
         """Bytes that wait for the client."""
         return self._transport.waiting_bytes
 
+    @property
+    def answered_at(self) -> float | None:
+        """When the client last answered a ping, on the loop's clock; None before the first."""
+        return self._heartbeat.answered_at
+
     async def send_patiently(self, message: WireMessage) -> bool:
         """Hand a message to the transport, or to the next one if that took over meanwhile."""
         transport = self._transport
