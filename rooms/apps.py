@@ -18,3 +18,4 @@ class RoomsConfig(AppConfig):
         import_module("rooms.checks")
         import_module("rooms.changes").connect_changes()
         import_module("rooms.live").connect_notices()
+        import_module("rooms.inspecting").connect_questions()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from realtime.namespaces.socket import LinkState
 from rooms.accounts import Account
 from rooms.people import Standing
 from rooms.policy_values import Policy
@@ -15,7 +16,11 @@ from rooms.shapes import Shape
 
 
 class AttendedSocket(Protocol):
-    """What a re-check needs of the consumer behind a socket."""
+    """What a re-check, and staff, need of the consumer behind a socket."""
+
+    @property
+    def link_state(self) -> LinkState:
+        """How its connection stands at this instant."""
 
     def own_policies(self, names: list[str]) -> Awaitable[Mapping[str, Policy | None] | None]:
         """Give what the application asks of these rooms; None where the rows are asked."""

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.utils import timezone
@@ -180,6 +181,7 @@ class Backstage:
             try:
                 self._clear_strays()
                 await self._renew()
+                await self._note_transports()
                 await self._sweep()
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
@@ -210,6 +212,20 @@ class Backstage:
         await in_database(presence.restore_process, self.process_id, lease_s, places)
         # Whoever was held for dead has missed what was decided meanwhile.
         await self.watch.recheck()
+
+    async def _note_transports(self) -> None:
+        """Keep the rows true of connections that began with polling and were upgraded."""
+        moved = {
+            key: carried_by
+            for key, attendee in self.attendees.items()
+            if (carried_by := attendee.socket.link_state.transport) != attendee.place.transport
+        }
+        if not moved:
+            return
+        await in_database(presence.note_transports, moved)
+        for key in moved.keys() & self.attendees.keys():
+            attendee = self.attendees[key]
+            attendee.place = replace(attendee.place, transport=moved[key])
 
     async def _sweep(self) -> None:
         for orphan in await in_database(presence.sweep):

@@ -25,7 +25,7 @@ from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
-from realtime.namespaces.socket import Socket
+from realtime.namespaces.socket import LinkState, Socket
 from rooms import answers, requests
 from rooms.accounts import auth_hash_of
 from rooms.arriving import Arrival
@@ -325,12 +325,17 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             "refusal": cast("Refusal", found.refused.answer()) if found.refused else None,
         }
 
-    # What the process's watch asks.
+    # What the process's watch and staff ask.
 
     def bind(self, socket: Socket) -> None:
         """Take the socket; note when, since a re-check may pass by while it is let in."""
         super().bind(socket)
         self._begun_at = time.monotonic()
+
+    @property
+    def link_state(self) -> LinkState:
+        """How the connection stands at this instant."""
+        return self.socket.link_state
 
     async def own_policies(self, names: list[str]) -> Mapping[str, Policy | None] | None:
         """Give what the application asks of these rooms; None where the rows are asked."""

@@ -6,7 +6,7 @@ that dies takes its people with it. Tells nobody. Source: DESIGN section 11, "Pr
 
 import os
 import socket
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -133,6 +133,13 @@ def renew_lease(process_id: str, lease_s: float) -> bool:
     """Renew this process's lease; false if it ran out and somebody has cleared its rows away."""
     until = timezone.now() + timedelta(seconds=lease_s)
     return bool(Process.objects.filter(pk=process_id).update(lease_until=until))
+
+
+def note_transports(transports: Mapping[str, str]) -> None:
+    """Write down, by socket id, what carries connections that were upgraded since."""
+    for transport in set(transports.values()):
+        moved = [key for key, name in transports.items() if name == transport]
+        Connection.objects.filter(pk__in=moved).update(transport=transport)
 
 
 def drop_everybody() -> None:

@@ -1,4 +1,4 @@
-"""Live connections: the list that updates itself, and what staff do to one socket."""
+"""Live connections: the list that updates itself, a page for each, and what staff do to one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -14,14 +16,24 @@ from realtime.exceptions import RealtimeError, Refused
 from realtime.namespaces.broadcast import of
 from rooms.admin.receipts import tell_receipt
 from rooms.admin.scope import scope_of, staff_of
+from rooms.impact import Places, find_attendances
+from rooms.inspecting import Inspection, inspect_from_thread
 from rooms.models import Connection, Seat
 from rooms.services import kick
 
+_INSPECTION = "_inspection_for_page"
+
 
 class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """What the list of connections does beyond a list."""
+    """What the pages of connections do beyond a list and rows."""
 
     change_list_template = "admin/rooms/connection/change_list.html"
+    change_form_template = "admin/rooms/connection/change_form.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:  # noqa: ANN401
+        """Call it what it is."""
+        titled = {"title": gettext("Live connections"), **(extra_context or {})}
+        return super().changelist_view(request, titled)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Leave ending whole sockets to those who look after all that they are in."""
@@ -36,6 +48,9 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         """Put these people out of the rooms that one looks after; they may join again."""
         seats = Seat.objects.filter(connection__in=queryset.order_by()).select_related("connection")
         places = {(seat.room_id, seat.person_key): seat for seat in scope_of(request).keep(seats)}
+        rooms = Places(room_ids=frozenset(room_id for room_id, _key in places))
+        there = find_attendances(timezone.now(), rooms) if places else []
+        leaving = [at for at in there if (at.room_id, at.person.key) in places]
         kicked, namespaces = 0, set[str]()
         for (room_id, key), seat in places.items():
             try:
@@ -46,10 +61,14 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
             self.log_change(request, seat.connection, gettext("Kicked."))
             namespaces.add(seat.connection.namespace)
             kicked += 1
-        text = ngettext("%(count)d kicked.", "%(count)d kicked.", kicked)
+        text = ngettext(
+            "%(count)d person was kicked from a room.",
+            "%(count)d times somebody was kicked from a room.",
+            kicked,
+        )
         self.message_user(request, text % {"count": kicked}, messages.SUCCESS)
         for namespace in sorted(namespaces):
-            tell_receipt(request, namespace)
+            tell_receipt(request, namespace, leaving)
 
     @admin.action(description=_("Disconnect the selected connections"))
     def disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
@@ -63,5 +82,73 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
                 continue
             self.log_change(request, row, gettext("Disconnected."))
             ended += 1
-        text = ngettext("%(count)d disconnected.", "%(count)d disconnected.", ended)
+        text = ngettext(
+            "%(count)d connection was ended.", "%(count)d connections were ended.", ended
+        )
         self.message_user(request, text % {"count": ended}, messages.SUCCESS)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,  # noqa: ANN401
+    ) -> HttpResponse:
+        """Offer there what the list offers for several."""
+        short = {"kick": gettext("Kick"), "disconnect": gettext("Disconnect")}
+        offered = [(name, short[name]) for name in self.get_actions(request) if name in short]
+        context = {**(extra_context or {}), "connection_actions": offered}
+        return super().change_view(request, object_id, form_url, context)
+
+    # The page of one connection: its row, and what its process says.
+
+    @admin.display(description=_("transport"))
+    def live_transport(self, connection: Connection) -> str:
+        """Say what carries it now."""
+        found = _inspect(connection)
+        if found is None:
+            return gettext("The process did not answer. It was: %(transport)s") % {
+                "transport": connection.transport
+            }
+        return found.transport
+
+    @admin.display(description=_("last ping"))
+    def live_answer(self, connection: Connection) -> str | None:
+        """Say when the client last answered."""
+        found = _inspect(connection)
+        if found is None:
+            return None
+        if found.answered_s is None:
+            return gettext("None was due yet")
+        return gettext("Answered %(seconds)d s ago") % {"seconds": round(found.answered_s)}
+
+    @admin.display(description=_("outbox"))
+    def live_outbox(self, connection: Connection) -> str | None:
+        """Say how much waits for the client."""
+        found = _inspect(connection)
+        if found is None:
+            return None
+        size = filesizeformat(found.waiting_bytes)
+        return gettext("%(size)s wait for the client") % {"size": size}
+
+    @admin.display(description=_("inbox"))
+    def live_inbox(self, connection: Connection) -> str | None:
+        """Say how many of the client's events wait for us."""
+        found = _inspect(connection)
+        if found is None:
+            return None
+        text = ngettext(
+            "%(count)d event waits to be handled",
+            "%(count)d events wait to be handled",
+            found.waiting_events,
+        )
+        return text % {"count": found.waiting_events}
+
+
+def _inspect(connection: Connection) -> Inspection | None:
+    """Ask once for each row that is shown."""
+    kept = vars(connection)
+    if _INSPECTION not in kept:
+        kept[_INSPECTION] = inspect_from_thread(connection.pk)
+    found: Inspection | None = kept[_INSPECTION]
+    return found

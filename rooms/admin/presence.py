@@ -6,7 +6,10 @@ from django.contrib import admin
 from django.db.models import Count, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -78,22 +81,24 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
         "address",
         "transport",
         "process",
-        "connected_at",
+        "since",
         "ban",
     )
     list_select_related = ("process",)
     list_filter = ("namespace", "transport", "process")
-    fields = (
-        "id",
-        "name",
-        "user",
-        "guest_id",
-        "namespace",
-        "address",
-        "transport",
-        "process",
-        "connected_at",
+    fieldsets = (
+        (None, {"fields": ("name", "user", "guest_id", "namespace", "address", "connected_at")}),
+        (
+            _("As its process says now"),
+            {
+                "fields": ("live_transport", "live_answer", "live_outbox", "live_inbox"),
+                "classes": ("rk-live",),
+                "description": _("Asked of the process that serves it, each time this is shown."),
+            },
+        ),
+        (_("Where it is served"), {"fields": ("process", "id")}),
     )
+    readonly_fields = ("live_transport", "live_answer", "live_outbox", "live_inbox")
     search_fields = ("id", "name", "guest_id", "address", "seats__room__name")
     search_help_text = _("Looks at names, ids, addresses and rooms.")
     actions = ("kick", "disconnect")
@@ -114,7 +119,8 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Let a room's page lead to its own connections."""
-        return lookup == "seats__room__id__exact" or super().lookup_allowed(
+        own = {"seats__room__id__exact", "user__id__exact"}
+        return lookup in own or super().lookup_allowed(
             lookup,
             value,
             request,
@@ -124,6 +130,17 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
     def room_names(self, connection: Connection) -> str:
         """Name the rooms that it is in."""
         return ", ".join(sorted(seat.room.name for seat in connection.seats.all()))
+
+    @admin.display(description=_("since"), ordering="connected_at")
+    def since(self, connection: Connection) -> SafeString:
+        """Say for how long it is there."""
+        at = connection.connected_at
+        return format_html(
+            '<time datetime="{}" title="{}">{}</time>',
+            at.isoformat(),
+            date_format(timezone.localtime(at), "DATETIME_FORMAT"),
+            timesince(at, depth=1),
+        )
 
     @admin.display(description=_("ban"))
     def ban(self, connection: Connection) -> str:

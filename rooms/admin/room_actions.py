@@ -11,6 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ from realtime.exceptions import RealtimeError
 from rooms.admin.pages import admin_page
 from rooms.admin.receipts import tell_receipt
 from rooms.admin.scope import staff_of
+from rooms.impact import Places, find_attendances
 from rooms.models import Message, Room, Seat
 from rooms.models.sanctions import REASON_MAX
 from rooms.names import TEXT_MAX, clean_text
@@ -134,7 +136,11 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         """Do it to each room, log it, and tell what came of it."""
         name = gettext("Action “%(name)s”.") % {"name": request.POST["action"]}
         done, namespaces = 0, set[str]()
-        for room in rooms.select_related("namespace"):
+        chosen = list(rooms.select_related("namespace"))
+        there = find_attendances(
+            timezone.now(), Places(room_ids=frozenset(room.pk for room in chosen))
+        )
+        for room in chosen:
             try:
                 act(room)
             except RealtimeError as error:
@@ -146,7 +152,7 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         text = ngettext("Done in %(count)d room.", "Done in %(count)d rooms.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         for namespace in sorted(namespaces):
-            tell_receipt(request, namespace)
+            tell_receipt(request, namespace, there)
 
     def _confirm(  # noqa: PLR0917 - as many as the page shows
         self,
