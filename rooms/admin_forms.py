@@ -62,6 +62,8 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         max_length=128,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
+    # A new password that has come back from the page that asks first.
+    hashed_password = forms.CharField(required=False, widget=forms.HiddenInput)
     clear_password = forms.BooleanField(
         label=_("Remove the password"),
         required=False,
@@ -91,11 +93,7 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         super().__init__(*args, **kwargs)
         # A person who may only look gets the form without these fields.
         if "new_password" in self.fields:
-            self.fields["new_password"].help_text = (
-                _("A password is set. Write another to change it, or nothing to keep it.")
-                if self.instance.password
-                else _("No password is set.")
-            )
+            self.fields["new_password"].help_text = self._password_help()
         if not self.instance.password:
             self.fields.pop("clear_password", None)
 
@@ -120,6 +118,13 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         room: Room = super().save(commit)
         return room
 
+    def _password_help(self) -> StrOrPromise:
+        if self.data.get(HASHED_PASSWORD):
+            return _("The new password is kept. Write another one, or nothing to use it.")
+        if self.instance.password:
+            return _("A password is set. Write another to change it, or nothing to keep it.")
+        return _("No password is set.")
+
     @staticmethod
     def sign_hashed(room: Room) -> str:
         """Give a saved room's new password as ``hashed_password`` takes it: never in the clear."""
@@ -142,6 +147,8 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
 
     def _check_password(self, cleaned: dict[str, Any]) -> None:
         new, clear = cleaned.get("new_password"), cleaned.get("clear_password")
+        if clear:
+            self._hashed = None
         new = new or self._hashed
         needs_one = cleaned.get("access") == RoomAccess.PASSWORD
         if new and clear:

@@ -35,7 +35,7 @@ from rooms.explaining import find_user, guest_of, person_of, split_place
 from rooms.models import Ban, Connection, Message, Namespace
 from rooms.models.people import GUEST_ID_MAX
 from rooms.models.sanctions import REASON_MAX
-from rooms.networks import parse_network
+from rooms.networks import Network, parse_network
 from rooms.people import Person
 from rooms.shapes import GUEST_PREFIX
 from rooms.visitors import visitor_of
@@ -100,6 +100,9 @@ class BanForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._request = request
         self._scope: Scope = scope_of(request)
+        if not self._scope.is_everything:
+            self.fields["place"].required = True
+            self.fields["place"].help_text = _("One of your rooms, such as /games/csgo.")
 
     def clean(self) -> dict[str, Any]:
         """Find whom and where; complain at the field that is wrong."""
@@ -132,8 +135,6 @@ class BanForm(forms.Form):
         cleaned["room"] = cleaned["namespace"] = None
         text = cleaned.get("place", "")
         if not text:
-            if not self._scope.is_everything:
-                self.add_error("place", _("Name one of your rooms, such as /games/csgo."))
             return
         path, name = split_place(text)
         if name is not None:
@@ -167,8 +168,7 @@ class BanForm(forms.Form):
         except ValueError as error:
             self.add_error("network", str(error))
             return
-        own = visitor_of(self._request).person.address
-        problem = network_problem(network, str(own) if own else None)
+        problem = _problem(self._request, network)
         if problem:
             self.add_error("network", problem)
         cleaned["found_network"] = network
@@ -254,6 +254,8 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
         name: query[name] for name in ("user", "guest", "network", "place") if name in query
     }
+    if not scope.is_everything and len(scope.room_ids) == 1:
+        fields.setdefault("place", str(scope.rooms().select_related("namespace").get()))
     if query.get("room", "").isdecimal():
         room = scope.rooms().select_related("namespace").filter(pk=query["room"]).first()
         fields["place"] = str(room) if room is not None else ""
@@ -264,13 +266,33 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
             fields |= _named(message.author_key) | {"place": str(message.room)}
     if "connection" in query:
         rows = scope.keep(Connection.objects.filter(pk=query["connection"]), "seats__room")
-        connection = rows.first()
+        connection = rows.distinct().first()
         if connection is not None:
-            fields |= _named(str(connection.user_id or f"{GUEST_PREFIX}{connection.guest_id}"))
-            fields.setdefault("place", connection.namespace)
-            if connection.address:
-                fields["network"] = str(network_of(connection.address))
+            fields |= _of_connection(request, connection)
     return fields
+
+
+def _of_connection(request: HttpRequest, connection: Connection) -> dict[str, Any]:
+    """Give the person, the one room if it is one, and the address where that may be banned."""
+    fields: dict[str, Any] = _named(
+        str(connection.user_id or f"{GUEST_PREFIX}{connection.guest_id}")
+    )
+    seats = scope_of(request).keep(connection.seats.select_related("room__namespace"))
+    rooms = [str(seat.room) for seat in seats]
+    if len(rooms) == 1:
+        fields["place"] = rooms[0]
+    elif scope_of(request).is_everything:
+        fields["place"] = connection.namespace
+    if connection.address:
+        network = network_of(connection.address)
+        if not _problem(request, network):
+            fields["network"] = str(network)
+    return fields
+
+
+def _problem(request: HttpRequest, network: Network) -> str:
+    own = visitor_of(request).person.address
+    return network_problem(network, str(own) if own else None)
 
 
 def _named(key: str) -> dict[str, str]:

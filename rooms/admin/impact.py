@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -22,11 +23,21 @@ from rooms.admin.receipts import tell_receipt
 from rooms.impact import NAMED_MOST, Attendance, Flip, Places, find_attendances, flips, judge
 
 CONFIRMED = "impact_confirmed"
+BACK = "impact_back"
 _TRIAL = "rooms_trial"
 
 
 class _TrialOver(Exception):  # noqa: N818 - no error: the way back out of a savepoint
     """Ends the savepoint that a trial was made in."""
+
+
+class _NotYet(forms.BaseForm):
+    """A form that was sent to be shown once more as it was typed, not to be saved."""
+
+    def is_valid(self) -> bool:
+        """Say that there is something left to do; what is wrong is still said at its field."""
+        super().is_valid()
+        return False
 
 
 @dataclass(slots=True)
@@ -47,6 +58,17 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
     def places(self, row: Any) -> Places:  # noqa: ANN401 - a row of any model of ours
         """Give the rooms that a row is about, or the paths of whole namespaces."""
         raise NotImplementedError
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,  # noqa: ANN401 - a row of any model of ours
+        change: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - Django's own
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Show a form once more where somebody has come back from the question."""
+        form = super().get_form(request, obj, change, **kwargs)
+        return type("ReturnedForm", (_NotYet, form), {}) if BACK in request.POST else form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
         """Save, and remember for a trial which row it was."""
@@ -90,14 +112,14 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         return [
             (name, value)
             for name, values in request.POST.lists()
-            if name not in {"csrfmiddlewaretoken", CONFIRMED}
+            if name not in {"csrfmiddlewaretoken", CONFIRMED, BACK}
             for value in values
         ]
 
     def _with_impact(
         self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]
     ) -> Any:  # noqa: ANN401 - Django's own
-        if request.method != "POST":
+        if request.method != "POST" or BACK in request.POST:
             return view()
         trial = self._try(request, object_id, view)
         if trial.gone and CONFIRMED not in request.POST:
@@ -150,4 +172,6 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             count=len(persons),
             hidden=trial.hidden,
             confirmed=CONFIRMED,
+            # Before a deletion nothing was typed that a way back could lose.
+            back=BACK if "post" not in request.POST else "",
         )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # What stands on a room's page, under which heading.
 FIELDS: tuple[tuple[StrOrPromise | None, tuple[str, ...]], ...] = (
     (None, ("namespace", "name", "title", "occupancy")),
-    (_("Who may join"), ("access", "new_password", "clear_password", "capacity")),
+    (_("Who may join"), ("access", "new_password", HASHED_PASSWORD, "clear_password", "capacity")),
     (_("Groups that may join"), ("groups",)),
     (_("Whether it is there"), ("is_listed", "is_open", "opens_at", "closes_at", "openness")),
     (_("Who may write"), ("is_read_only", "slow_mode_s")),
@@ -262,7 +262,9 @@ class RoomAdmin(ShowsImpact, AppointPage, RoomActions, DeletesWithContents, Mode
         fields = super().hidden_fields(request, row)
         if row is None or not request.POST.get("new_password"):
             return fields
-        kept = [(name, value) for name, value in fields if name != "new_password"]
+        kept = [
+            (name, value) for name, value in fields if name not in {"new_password", HASHED_PASSWORD}
+        ]
         return [*kept, (HASHED_PASSWORD, RoomForm.sign_hashed(row))]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -290,7 +292,7 @@ class RoomAdmin(ShowsImpact, AppointPage, RoomActions, DeletesWithContents, Mode
         if obj is None or not obj.password:
             hidden.add("clear_password")
         if obj is not None and not self.has_change_permission(request, obj):
-            hidden |= {"new_password", "clear_password"}
+            hidden |= {"new_password", HASHED_PASSWORD, "clear_password"}
         folds_groups = obj is None or obj.access != RoomAccess.GROUPS
         return [
             (

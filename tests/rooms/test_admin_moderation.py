@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from rooms.admin.links import admin_url
@@ -230,6 +231,41 @@ def test_the_form_is_filled_in_from_a_connection_and_from_a_message(
     assert (initial["guest"], initial["place"]) == (guest.key, "/games/csgo")
 
 
+def test_the_form_offers_no_address_that_may_not_be_banned(staff: Client, csgo: Room) -> None:
+    guest = make_guest()
+    seat(guest, csgo, "127.0.0.1")
+    url = admin_url("rooms_ban_person", connection=Connection.objects.get().pk)
+    initial = staff.get(url).context["form"].initial
+    assert "network" not in initial
+    assert initial["place"] == "/games/csgo"
+
+
+def test_a_moderator_of_one_room_bans_from_it_without_naming_it(csgo: Room) -> None:
+    guest = make_guest()
+    bt1 = make_room("bt1")
+    seat(guest, csgo)
+    seat(guest, bt1)
+    mod = moderator(csgo)
+    for query in ({}, {"connection": Connection.objects.filter(seats__room=csgo).get().pk}):
+        form = mod.get(admin_url("rooms_ban_person", **query)).context["form"]
+        assert form.initial["place"] == "/games/csgo"
+        assert form.fields["place"].required
+
+
+def test_a_users_page_leads_to_ban_and_check_access(staff: Client) -> None:
+    alice = make_user("alice")
+    shown = staff.get(reverse("admin:auth_user_change", args=(alice.key,))).content.decode()
+    for url in (
+        admin_url("rooms_ban_person", user=alice.key),
+        admin_url("rooms_check_access", user=alice.key),
+    ):
+        assert f'href="{url}"' in shown
+        assert staff.get(url).context["form"].initial["user"] == alice.key
+    live = f"{page('connection')}?user__id__exact={alice.key}"
+    assert f'href="{live}"' in shown
+    assert staff.get(live).status_code == 200
+
+
 # --- Invite ----------------------------------------------------------------------------------
 
 
@@ -327,6 +363,56 @@ def test_a_new_password_passes_the_question_as_its_hash_alone(staff: Client, csg
     staff.post(url, dict(asked.context["hidden"]) | {"impact_confirmed": "yes"})
     csgo.refresh_from_db()
     assert csgo.check_password("open sesame")
+
+
+def test_back_from_the_question_shows_all_that_was_typed_and_saves_nothing(
+    staff: Client, csgo: Room
+) -> None:
+    alice = make_user("alice")
+    seat(make_guest(), csgo)
+    url = page("room", "change", csgo.pk)
+    typed = {
+        "title": "For one evening",
+        "access": "password",
+        "new_password": "open sesame",
+        "closes_at_0": "2999-01-01",
+        "closes_at_1": "23:00",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-0-user": alice.key,
+        "memberships-0-role": "owner",
+    }
+    asked = staff.post(url, room_form(csgo, **typed))
+    back = staff.post(url, dict(asked.context["hidden"]) | {"impact_back": "Back"})
+    assert back.status_code == 200
+    form = back.context["adminform"].form
+    assert not form.errors
+    assert form["title"].value() == "For one evening"
+    assert form["access"].value() == "password"
+    shown = back.content.decode()
+    assert 'value="2999-01-01"' in shown
+    assert "The new password is kept." in shown
+    assert "open sesame" not in shown
+    (inline,) = back.context["inline_admin_formsets"]
+    assert inline.formset.forms[0]["role"].value() == "owner"
+    csgo.refresh_from_db()
+    assert (csgo.access, csgo.closes_at) == ("open", None)
+    assert not Membership.objects.exists()
+    # What stands in the form now, sent as it is, asks again and then saves.
+    kept = dict(asked.context["hidden"])
+    again = staff.post(url, kept)
+    staff.post(url, dict(again.context["hidden"]) | {"impact_confirmed": "yes"})
+    csgo.refresh_from_db()
+    assert csgo.check_password("open sesame")
+    assert csgo.title == "For one evening"
+
+
+def test_back_shows_what_a_new_rule_would_be(staff: Client, csgo: Room) -> None:
+    alice = make_user("alice")
+    seat(alice, csgo)
+    form = rule_form(room=csgo.pk, subject="user", user=alice.user_id, note="since Friday")
+    back = staff.post(page("accessrule", "add"), {**form, "impact_back": "Back"})
+    assert back.context["adminform"].form["note"].value() == "since Friday"
+    assert not AccessRule.objects.exists()
 
 
 def test_a_rule_that_puts_people_out_asks_first_when_added_and_a_deleted_one_too(
