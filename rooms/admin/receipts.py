@@ -1,6 +1,7 @@
 """The receipt after a change: who was put out, on which processes, how fast; who did not answer."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 from django.contrib import messages
@@ -13,6 +14,10 @@ from rooms.live import Receipt, recheck_from_thread
 from rooms.models import Connection, Seat
 
 logger = logging.getLogger(__name__)
+
+# How long a page waits for the seats of those who have left to be free, and how often it looks.
+FREED_WITHIN_S = 0.5
+LOOK_EVERY_S = 0.02
 
 
 def tell_receipt(
@@ -33,8 +38,17 @@ def tell_receipt(
             gettext("Saved. The servers could not be asked, and find the change by themselves."),
         )
         return
-    gone = _count_gone([at for at in leaving if at.namespace == namespace])
+    here = [at for at in leaving if at.namespace == namespace]
+    gone = _wait_for_gone(here) if receipt.processes else _count_gone(here)
     _show(request, receipt, max(receipt.evicted, gone))
+
+
+def _wait_for_gone(leaving: Sequence[Attendance]) -> int:
+    """Count those who are gone once all are; their seats are freed a moment after they heard it."""
+    deadline = time.monotonic() + FREED_WITHIN_S
+    while (gone := _count_gone(leaving)) < len(leaving) and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)
+    return gone
 
 
 def _count_gone(leaving: Sequence[Attendance]) -> int:

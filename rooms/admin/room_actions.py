@@ -55,7 +55,9 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
     @admin.action(description=_("Close the selected rooms"), permissions=("change",))
     def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         """Close them to everybody: those inside are evicted."""
-        self._each(request, queryset, lambda room: close_room(room, actor=staff_of(request)))
+        self._each(
+            request, queryset, lambda room: close_room(room, actor=staff_of(request)), evicts=True
+        )
 
     @admin.action(description=_("Open the selected rooms"), permissions=("change",))
     def open(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
@@ -106,6 +108,7 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             request,
             queryset,
             lambda room: evict_everybody(room, reason=reason, actor=staff_of(request)),
+            evicts=True,
         )
         return None
 
@@ -131,15 +134,19 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         return None
 
     def _each(
-        self, request: HttpRequest, rooms: QuerySet[Room], act: Callable[[Room], object]
+        self,
+        request: HttpRequest,
+        rooms: QuerySet[Room],
+        act: Callable[[Room], object],
+        *,
+        evicts: bool = False,
     ) -> None:
         """Do it to each room, log it, and tell what came of it."""
         name = gettext("Action “%(name)s”.") % {"name": request.POST["action"]}
         done, namespaces = 0, set[str]()
         chosen = list(rooms.select_related("namespace"))
-        there = find_attendances(
-            timezone.now(), Places(room_ids=frozenset(room.pk for room in chosen))
-        )
+        places = Places(room_ids=frozenset(room.pk for room in chosen))
+        there = find_attendances(timezone.now(), places) if evicts else ()
         for room in chosen:
             try:
                 act(room)
