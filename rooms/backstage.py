@@ -25,11 +25,13 @@ from rooms.arriving import Admission, Arrival, admit_arrivals
 from rooms.attendees import Attendee, Seated
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
+from rooms.models.tallies import TallyKind
 from rooms.password_desk import PasswordDesk
 from rooms.passwords import PasswordPool
 from rooms.presence import Departure, Left
 from rooms.registry import namespaces_exist
 from rooms.sending import SendRequest, Sent, send_messages
+from rooms.tallying import tallies
 from rooms.watching import Watch
 
 logger = logging.getLogger(__name__)
@@ -81,6 +83,7 @@ class Backstage:
             for task in unfinished:
                 task.cancel()
         await self.announcer.stop()
+        await in_database(tallies.flush, self.process_id, timezone.now())
         await in_database(presence.drop_process, self.process_id)
 
     async def send(self, request: SendRequest) -> Sent:
@@ -114,6 +117,7 @@ class Backstage:
             # Whoever may no longer be here must not hear it.
             await self.watch.catch_up(request.namespace, sent.standing.version)
         if sent.is_new:
+            tallies.add(TallyKind.MESSAGE, request.room_id, timezone.now())
             whom = of(request.namespace).in_(request.draft.room)
             if sent.epoch is not None and sent.offset is not None:
                 whom = whom.numbered(sent.epoch, sent.offset)
@@ -183,6 +187,7 @@ class Backstage:
                 await self._renew()
                 await self._note_transports()
                 await self._sweep()
+                await in_database(tallies.flush, self.process_id, timezone.now())
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
                     housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S

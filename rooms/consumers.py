@@ -34,6 +34,7 @@ from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
+from rooms.models.tallies import TallyKind
 from rooms.moderator_events import ModeratorEvents
 from rooms.people import KnownPowers, Person
 from rooms.policy import unknown_room
@@ -54,6 +55,7 @@ from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
 from rooms.rights import read_rights
 from rooms.sending import Draft, SendRequest
 from rooms.shapes import Shape, instant
+from rooms.tallying import tallies
 from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
 from rooms.watching import kicked
@@ -445,6 +447,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             request = replace(request, checked_password=checked, powers=outcome.powers)
             outcome = await self._backstage.joins.submit(request)
         if isinstance(outcome, Joined):
+            if not is_joined:
+                tallies.add(TallyKind.JOIN, outcome.room_id, timezone.now())
             return outcome
         if not isinstance(outcome, Denied):
             raise TypeError("a join with a checked password needs no other check")

@@ -2,17 +2,21 @@
 
 from typing import ClassVar, cast
 
+from django.utils import timezone
+
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import NamespaceConsumer
 from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from rooms import answers, requests
+from rooms.models.tallies import NO_ROOM, TallyKind
 from rooms.people import Person
 from rooms.private import block, list_conversations, read_private, send_private, unblock
 from rooms.registry import NamespaceDefaults
 from rooms.requests import OnUser, SendPrivate
 from rooms.sending import Draft
 from rooms.shapes import instant
+from rooms.tallying import tallies
 
 
 class PrivateEvents(NamespaceConsumer):
@@ -36,6 +40,7 @@ class PrivateEvents(NamespaceConsumer):
             send_private, self.namespace, self.defaults, self._person, request.to, draft
         )
         if sent.is_new:
+            tallies.add(TallyKind.MESSAGE, NO_ROOM, timezone.now())
             both = of(self.namespace).user(self._person.user_id, request.to)
             await both.aemit("private", shape)
         return {"ok": True, "id": sent.message_id, "offset": sent.offset, "at": instant(sent.at)}

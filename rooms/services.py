@@ -9,7 +9,7 @@ actor. Source: DESIGN section 9.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -23,6 +23,7 @@ from realtime.namespaces.database import in_database
 from realtime.namespaces.identity import shown_name
 from rooms.models import DecisionRecord, Namespace, Room
 from rooms.models.records import RecordKind
+from rooms.models.tallies import TallyKind
 from rooms.moderating import (
     ban,
     clear_history,
@@ -41,6 +42,7 @@ from rooms.people import Person
 from rooms.requests import check_data
 from rooms.sending import Draft, store_draft
 from rooms.shapes import Shape
+from rooms.tallying import count_now
 
 __all__ = [
     "aban",
@@ -159,6 +161,7 @@ def post_message(
         if sent.epoch is not None and sent.offset is not None:
             whom = whom.numbered(sent.epoch, sent.offset)
         whom.emit("message", sent.shape)
+        transaction.on_commit(partial(count_now, TallyKind.MESSAGE, row.pk))
     return sent.shape
 
 

@@ -11,6 +11,7 @@ from rooms.models.records import DecisionRecord
 from rooms.models.registry import Namespace, Room
 from rooms.models.rules import AccessRule
 from rooms.models.sanctions import Ban, Block, Mute
+from rooms.models.tallies import Dashboard, Tally
 from rooms.models.versions import PolicyVersion
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Ban",
     "Block",
     "Connection",
+    "Dashboard",
     "DecisionRecord",
     "Grant",
     "Invitation",
@@ -29,4 +31,5 @@ __all__ = [
     "Process",
     "Room",
     "Seat",
+    "Tally",
 ]
