@@ -4,8 +4,10 @@ Django imports this package to register them, so this package file imports, as o
 """
 
 from rooms.admin import inner, inviting, messages, people, presence, records, registry, sanctions
+from rooms.admin.dashboard import page as dashboard
 
 __all__ = [
+    "dashboard",
     "inner",
     "inviting",
     "messages",

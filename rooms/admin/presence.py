@@ -1,5 +1,8 @@
 """Who is connected, from where and through which process: rows that the servers write."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -21,11 +24,36 @@ from rooms.admin.scope import scope_of
 from rooms.models import Connection, Process, Seat
 
 
+class AliveFilter(admin.SimpleListFilter):
+    """Servers whose lease holds, and those whose lease has run out."""
+
+    title = _("alive")
+    parameter_name = "alive"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> Sequence[tuple[str, Any]]:
+        """Give the two choices."""
+        return (("yes", _("Alive")), ("no", _("Lease has run out")))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep those of the choice."""
+        now = timezone.now()
+        match self.value():
+            case "yes":
+                return queryset.filter(lease_until__gt=now)
+            case "no":
+                return queryset.filter(lease_until__lte=now)
+            case _:
+                return queryset
+
+
 @admin.register(Process)
 class ProcessAdmin(OfTheSite):
     """The servers that run, or that ended without a word and whose lease runs out."""
 
     list_display = ("id", "name", "host", "pid", "started_at", "lease_until", "is_alive", "sockets")
+    list_filter = (AliveFilter,)
     search_fields = ("id", "name", "host")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Process]:

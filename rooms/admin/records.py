@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rooms.admin.dashboard.readings import own_records
 from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.scope import scope_of
@@ -60,13 +61,8 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DecisionRecord]:
         """Keep those about the person's own rooms, by the names that were typed."""
-        # Not by a room's key: a record is kept as typed, whatever becomes of the room.
         rows = admin.ModelAdmin.get_queryset(self, request)
-        scope = scope_of(request)
-        if scope.is_everything:
-            return rows
-        own = scope.rooms().filter(namespace__path=OuterRef("namespace"), name=OuterRef("room"))
-        return rows.filter(Exists(own))
+        return own_records(scope_of(request), rows)
 
     def looks_after(self, request: HttpRequest, row: Any) -> bool:  # noqa: ANN401 - as its parent
         """Say whether the person looks after the room that it is about."""
