@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from realtime.adapters.links import Links
 from realtime.protocol.encoded_event import EncodedEvent
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
@@ -165,6 +166,10 @@ class Adapter(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other processes can be reached."""
+
+    @property
+    def links(self) -> Links | None:
+        """Streams between this process and single others; None where there are no others."""
 
     @property
     def lost_at(self) -> float | None:

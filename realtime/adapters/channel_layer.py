@@ -22,6 +22,8 @@ from realtime.adapters.envelope import (
     LayerReply,
     LayerRequest,
 )
+from realtime.adapters.link_frames import LayerLink
+from realtime.adapters.links import Links
 from realtime.adapters.memory import MemoryAdapter
 from realtime.adapters.peers import Gathering, Peers
 from realtime.exceptions import ProtocolError
@@ -136,7 +138,10 @@ class ChannelLayerAdapter:
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._probe_seen = asyncio.Event()
+        self.links = Links(process_id, self)
         self.lost_at: float | None = None
+        # Since when our own word returns: by then others' words reach us, too.
+        self.steady_since: float | None = None
         self.dropped_in = 0
         self.dropped_out = 0
 
@@ -154,6 +159,7 @@ class ChannelLayerAdapter:
 
     async def stop(self) -> None:
         """Send what waits, as far as the layer takes it at once, and say good-bye."""
+        await self.links.stop()
         self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, leaves=True))
         try:
             async with asyncio.timeout(RETRY_S):
@@ -278,6 +284,20 @@ class ChannelLayerAdapter:
         self._tell([process_group(EVERYBODY)], self._beat(asks=True))
         await asyncio.sleep(patience_s)
 
+    async def post(self, process_id: str, message: LayerLink) -> bool:
+        """Send a message of a link to one process; False where that failed."""
+        try:
+            async with asyncio.timeout(LAYER_TIMEOUT_S):
+                await self._layer.group_send(process_group(process_id), self._codec.seal(message))
+        except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+            self._lose("link", error)
+            return False
+        return True
+
+    def lives(self, process_id: str) -> bool:
+        """Say whether a process was heard lately."""
+        return self._peers.is_living(process_id, asyncio.get_running_loop().time())
+
     def _tell(self, groups: list[str], message: LayerMessage) -> None:
         try:
             self._unsent.put_nowait((groups, message))
@@ -387,17 +407,24 @@ class ChannelLayerAdapter:
             case LayerEvent():
                 self._local.deliver(message.broadcast())
             case LayerBeat():
-                if message.leaves:
-                    self._peers.left(message.origin)
-                else:
-                    self._peers.heard(message.origin, now)
-                if message.asks and self._serves:
-                    self._tell([process_group(message.origin)], self._beat())
+                self._hear_beat(message, now)
             case LayerRequest():
                 if self._serves:
                     self._answer_later(message)
             case LayerReply():
                 self._gather(message)
+            case LayerLink():
+                self._peers.heard(message.origin, now)
+                self.links.hear(message)
+
+    def _hear_beat(self, beat: LayerBeat, now: float) -> None:
+        if beat.leaves:
+            self._peers.left(beat.origin)
+            self.links.cut(beat.origin)
+        else:
+            self._peers.heard(beat.origin, now)
+        if beat.asks and self._serves:
+            self._tell([process_group(beat.origin)], self._beat())
 
     def _gather(self, reply: LayerReply) -> None:
         waiting = self._gatherings.get(reply.id)
@@ -449,11 +476,14 @@ class ChannelLayerAdapter:
                 if self.lost_at is not None:
                     self.lost_at = None
                     logger.info("layer is back")
+                if self.steady_since is None:
+                    self.steady_since = asyncio.get_running_loop().time()
 
     def _lose(self, doing: str, error: Exception) -> None:
         # A layer that comes back may have forgotten its groups.
         self._subscribed -= self._wanted
         self._changed.set()
+        self.steady_since = None
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
             logger.error("layer lost", extra={"doing": doing, "error": repr(error)})

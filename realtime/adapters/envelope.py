@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from realtime.adapters.base import Broadcast, Number, Target
+from realtime.adapters.link_frames import LayerLink
 from realtime.exceptions import ProtocolError
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent
 
@@ -107,7 +108,7 @@ class LayerReply(msgspec.Struct, frozen=True, omit_defaults=True, tag="reply"):
     content: bytes | None = None
 
 
-LayerMessage = LayerEvent | LayerBeat | LayerRequest | LayerReply
+LayerMessage = LayerEvent | LayerBeat | LayerRequest | LayerReply | LayerLink
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[LayerMessage] = msgspec.msgpack.Decoder(LayerMessage)

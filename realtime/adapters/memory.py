@@ -21,6 +21,7 @@ from realtime.adapters.base import (
     Target,
 )
 from realtime.adapters.feed import Feed
+from realtime.adapters.links import Links
 from realtime.protocol.encoded_event import EncodedEvent, encode_args
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import Wire
@@ -59,6 +60,7 @@ class MemoryAdapter:
     """An ``Adapter`` for one process alone; also the local half of those that reach others."""
 
     is_shared = False
+    links: Links | None = None
     lost_at: float | None = None
 
     def __init__(

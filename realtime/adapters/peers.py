@@ -20,6 +20,11 @@ class Peers:
         """A process said that it leaves."""
         self._heard_at.pop(process_id, None)
 
+    def is_living(self, process_id: str, now: float) -> bool:
+        """Say whether a process was heard lately."""
+        heard_at = self._heard_at.get(process_id)
+        return heard_at is not None and now - heard_at < PEER_LIFE_S
+
     def living(self, now: float) -> set[str]:
         """Return the processes that were heard lately, and forget the others."""
         self._heard_at = {

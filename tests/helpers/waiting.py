@@ -13,7 +13,7 @@ async def until(condition: Callable[[], object], *, within_s: float = DEADLINE_S
             await asyncio.sleep(0.001)
 
 
-async def turns(count: int = 5) -> None:
+async def turns(count: int = 100) -> None:
     """Let the loop turn: what was scheduled by now, and what that scheduled, has run."""
     for _ in range(count):
         await asyncio.sleep(0)
