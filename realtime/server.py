@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from django.urls import URLPattern
 
 from realtime.conf import options
+from realtime.doors.forwarded import attend
 from realtime.doors.polling import PollingDoor
 from realtime.doors.socketio_websocket import serve_websocket
 from realtime.namespaces.database import LaneExecutor
@@ -29,8 +30,9 @@ class Lifecycle:
     Servers that speak ASGI's lifespan need none of this.
     """
 
-    def __init__(self, routing: RoutingTable) -> None:
+    def __init__(self, routing: RoutingTable, sessions: SessionTable) -> None:
         self.routing = routing
+        self._sessions = sessions
         self._starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Process]] = (
             WeakKeyDictionary()
         )
@@ -65,6 +67,7 @@ class Lifecycle:
 
     async def _start(self, executor: LaneExecutor | None) -> Process:
         process = Process(options(), self.routing, executor)
+        attend(process, self._sessions)
         await process.start()
         return process
 
@@ -78,8 +81,8 @@ class RealtimeApplication:
         http: AsgiApplication,
         websocket: AsgiApplication | None,
     ) -> None:
-        self.lifecycle = Lifecycle(routing)
         self._sessions = SessionTable()
+        self.lifecycle = Lifecycle(routing, self._sessions)
         self._http = http
         self._websocket = websocket
 

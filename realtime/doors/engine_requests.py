@@ -3,6 +3,7 @@
 Source: Engine.IO protocol v4, "Protocol" and "Handshake"; error codes as the official server's.
 """
 
+import re
 import secrets
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 
+from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS
 from realtime.conf import Options
 from realtime.namespaces.authenticators import cookies_of
 from realtime.namespaces.guests import GUEST_COOKIE
@@ -20,6 +22,7 @@ from realtime.transports.base import Scope
 
 PROTOCOL = "4"
 SID_BYTES = 20
+_SID = re.compile(rf"[A-Za-z0-9_-]{{{PROCESS_ID_CHARACTERS + SID_BYTES * 8 // 6 + 1}}}")
 UPGRADES = ("websocket",)
 
 
@@ -73,12 +76,18 @@ def find_handshake_error(query: EngineQuery, scope: Scope) -> EngineError | None
     return EngineError.UNSUPPORTED_PROTOCOL if query.protocol != PROTOCOL else None
 
 
-def new_handshake(options: Options, *, transport: str) -> Handshake:
-    """Return what the open packet of a new session promises."""
+def owner_of(sid: str) -> str | None:
+    """Return the id of the process that such a sid names; None for what is no sid of ours."""
+    return sid[:PROCESS_ID_CHARACTERS] if _SID.fullmatch(sid) else None
+
+
+def new_handshake(process_id: str, options: Options, *, transport: str) -> Handshake:
+    """Return what the open packet of a new session of this process promises."""
     can_upgrade = transport == "polling" and "websocket" in options.transports
     return Handshake(
-        # A secret: who knows it is the session.
-        sid=secrets.token_urlsafe(SID_BYTES),
+        # A secret: who knows it is the session. What it begins with is none: any process that
+        # gets a further request knows by it whom to ask.
+        sid=process_id + secrets.token_urlsafe(SID_BYTES),
         upgrades=UPGRADES if can_upgrade else (),
         ping_interval_s=options.ping_interval_s,
         ping_timeout_s=options.ping_timeout_s,

@@ -1,10 +1,9 @@
-"""Long-polling over plain ASGI: the handshake, GETs that wait, POSTs that bring packets.
+"""Long-polling over plain ASGI: who may ask, the handshake, and where a session's requests go.
 
 Outside of Django's request cycle: a parked GET holds no thread and no database connection.
 Source: Engine.IO protocol v4, "HTTP long-polling".
 """
 
-import asyncio
 import logging
 from http import HTTPStatus
 
@@ -12,13 +11,15 @@ from realtime.conf import trusted_proxies
 from realtime.doors.client_files import serve_client_file
 from realtime.doors.engine_requests import (
     EngineError,
+    EngineQuery,
     binding_cookies,
     find_handshake_error,
     new_handshake,
+    owner_of,
     read_query,
 )
+from realtime.doors.forwarding import forward_request, forwarded_request
 from realtime.doors.http_answers import (
-    HTML,
     JSON,
     NO_STORE,
     TEXT,
@@ -28,23 +29,19 @@ from realtime.doors.http_answers import (
     respond,
     respond_error,
 )
-from realtime.doors.request_body import BodyTooLarge, read_body
-from realtime.exceptions import ProtocolError, SessionClosed
+from realtime.doors.session_requests import SessionRequest, answer_request
 from realtime.namespaces.addresses import client_of, header_values
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.connection import Connection, ConnectionHandler, MakeConnection
 from realtime.namespaces.door import log_refused_origin, without_cookies
 from realtime.namespaces.origin import Trust, judge_origin
 from realtime.namespaces.process import Process, ProcessState
-from realtime.transports.base import Ending, Receive, Scope, Send
-from realtime.transports.polling import PollingTransport, PollRefused
+from realtime.transports.base import Receive, Scope, Send
+from realtime.transports.polling import PollingTransport
 from realtime.transports.session import Session
 from realtime.transports.session_table import SessionTable
 
 logger = logging.getLogger(__name__)
-
-_BINARY_TYPE = "application/octet-stream"
-_BAD_TYPES = ("multipart/", "application/x-www-form-urlencoded")
 
 
 class PollingDoor:
@@ -87,22 +84,24 @@ class PollingDoor:
             error = find_handshake_error(query, scope)
             await self._open(scope, send, cors, error)
             return
-        session = self._sessions.find(query.sid, binding_cookies(scope))
-        if session is None:
-            await respond_error(send, EngineError.UNKNOWN_SID, cors)
-        elif query.transport != "polling" or session.polling is None:
-            # Over to WebSocket already, or an upgrade that a proxy made a plain request of.
-            await respond_error(send, EngineError.BAD_REQUEST, cors)
-        elif scope["method"] == "GET":
-            # Also of a session that is over: its last packets may wait here.
-            await self._poll(session, session.polling, receive, send, cors)
-        elif session.reason is not None:
-            await respond_error(send, EngineError.UNKNOWN_SID, cors)
-        elif scope["method"] == "POST":
-            await self._post(session, scope, receive, send, cors)
-        else:
-            headers = [*TEXT, *cors, (b"allow", b"GET, POST, OPTIONS")]
-            await respond(send, HTTPStatus.METHOD_NOT_ALLOWED, headers)
+        cookies = binding_cookies(scope)
+        session = self._sessions.find(query.sid, cookies)
+        owner = owner_of(query.sid) if session is None else None
+        links = self._process.adapter.links
+        request = _session_request(scope, query)
+        if owner is None or owner == self._process.id or links is None:
+            answer = await answer_request(
+                session, request, receive, max_bytes=self._process.options.max_payload_bytes
+            )
+            if answer is not None:
+                await respond(send, answer.status, [*answer.headers, *cors], answer.body)
+            if session is not None:
+                self._sessions.settle(session)
+            return
+        forwarded = forwarded_request(query.sid, request, cookies)
+        async with forward_request(self._process, links, forwarded, receive) as answer:
+            if answer is not None:
+                await respond(send, answer.status, [*answer.headers, *cors], answer.body)
 
     async def _open(
         self, scope: Scope, send: Send, cors: Headers, error: EngineError | None
@@ -129,7 +128,7 @@ class PollingDoor:
             # The connection is made of the session, and that of this transport.
             on_overflow=lambda: connection.overflow(),  # noqa: PLW0108
         )
-        session = Session(new_handshake(options, transport="polling"), transport)
+        session = Session(new_handshake(process.id, options, transport="polling"), transport)
         connection = self._connect(process, client_session, session)
         self._sessions.add(session, binding_cookies(scope))
         session.start(connection, on_end=lambda: self._sessions.ended(session))
@@ -137,74 +136,14 @@ class PollingDoor:
             send, HTTPStatus.OK, [*TEXT, *NO_STORE, *cors], (await transport.poll()).encode()
         )
 
-    async def _poll(
-        self,
-        session: Session,
-        transport: PollingTransport,
-        receive: Receive,
-        send: Send,
-        cors: Headers,
-    ) -> None:
-        try:
-            payload = await _poll_or_leave(transport, receive)
-        except PollRefused as refused:
-            if refused.is_overlap:
-                session.close("transport error", ending=Ending.BREACH)
-                await respond(send, HTTPStatus.BAD_REQUEST, [*TEXT, *NO_STORE, *cors])
-            else:
-                await respond_error(send, EngineError.UNKNOWN_SID, cors)
-        except SessionClosed as closed:
-            # What the dead request would have carried cannot be given to another one for sure.
-            session.close(closed.reason, ending=Ending.LOST)
-        else:
-            headers = [*TEXT, *NO_STORE, *cors]
-            await respond(send, HTTPStatus.OK, headers, payload.encode("utf-8"))
-        if session.reason is not None and transport.is_finished:
-            self._sessions.forget(session)
 
-    async def _post(
-        self, session: Session, scope: Scope, receive: Receive, send: Send, cors: Headers
-    ) -> None:
-        content_type = ",".join(header_values(scope, b"content-type")).lower()
-        headers = [*HTML, *cors]
-        if header_values(scope, b"content-encoding") or content_type.startswith(_BAD_TYPES):
-            await respond(send, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers)
-            return
-        if content_type.startswith(_BINARY_TYPE) or session.is_posting:
-            session.close("transport error", ending=Ending.BREACH)
-            await respond(send, HTTPStatus.BAD_REQUEST, headers)
-            return
-        status = HTTPStatus.OK
-        try:
-            await session.take_body(
-                lambda: read_body(receive, max_bytes=self._process.options.max_payload_bytes)
-            )
-        except BodyTooLarge:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        except ProtocolError:
-            status = HTTPStatus.BAD_REQUEST
-        except SessionClosed as closed:
-            session.close(closed.reason, ending=Ending.LOST)
-            return
-        except TimeoutError:
-            session.close("transport error", ending=Ending.BREACH)
-            status = HTTPStatus.REQUEST_TIMEOUT
-        await respond(send, status, headers, b"ok" if status == HTTPStatus.OK else b"")
-
-
-async def _poll_or_leave(transport: PollingTransport, receive: Receive) -> str:
-    """Wait for packets; raises ``SessionClosed`` when the client gives the request up."""
-    if transport.has_packets or transport.is_polled:
-        return await transport.poll()
-    leaving = asyncio.create_task(_watch(transport, receive), name="poll watch")
-    try:
-        # Not as a task: a POST that came right behind this request must find it waiting.
-        return await transport.poll()
-    finally:
-        leaving.cancel()
-
-
-async def _watch(transport: PollingTransport, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    transport.hang_up()
+def _session_request(scope: Scope, query: EngineQuery) -> SessionRequest:
+    method, transport = scope["method"], query.transport or ""
+    if method != "POST":
+        return SessionRequest(method, transport)
+    return SessionRequest(
+        method,
+        transport,
+        content_type=",".join(header_values(scope, b"content-type")).lower(),
+        is_encoded=bool(header_values(scope, b"content-encoding")),
+    )

@@ -7,8 +7,11 @@ from realtime.doors.engine_requests import (
     binding_cookies,
     find_handshake_error,
     new_handshake,
+    owner_of,
     read_query,
 )
+from realtime.doors.forwarding_records import ForwardedRequest
+from realtime.doors.forwarding_websocket import forward_websocket
 from realtime.exceptions import SessionClosed
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.connection import Connection, ConnectionHandler, MakeConnection
@@ -58,13 +61,15 @@ async def serve_websocket(
     try:
         if isinstance(wanted, EngineError):
             await transport.refuse(wanted.status, wanted.body, JSON_HEADERS)
+        elif isinstance(wanted, ForwardedRequest):
+            await forward_websocket(process, wanted, transport)
         elif wanted is not None:
             upgraded = wanted
             await transport.accept()
             await upgraded.upgrade(transport, timeout_s=options.upgrade_timeout_s)
         else:
             await _accept(process, client_session, transport)
-            session = Session(new_handshake(options, transport="websocket"), transport)
+            session = Session(new_handshake(process.id, options, transport="websocket"), transport)
             connection = connect(process, client_session, session)
             await session.run(connection)
     except SessionClosed:
@@ -73,15 +78,24 @@ async def serve_websocket(
 
 def _find_wanted(
     process: Process, sessions: SessionTable, client_session: ClientSession
-) -> Session | EngineError | None:
-    """Return the session that is to be upgraded, None for a new one, or what is wrong."""
+) -> Session | ForwardedRequest | EngineError | None:
+    """Return the session that is to be upgraded, here or elsewhere, or what is wrong.
+
+    None stands for a new session.
+    """
     scope = client_session.scope
     query = read_query(scope)
     if query.transport not in process.options.transports:
         return EngineError.UNKNOWN_TRANSPORT
     if query.sid is not None:
-        found = sessions.find(query.sid, binding_cookies(scope))
-        return EngineError.UNKNOWN_SID if found is None else found
+        cookies = binding_cookies(scope)
+        found = sessions.find(query.sid, cookies)
+        if found is not None:
+            return found
+        owner = owner_of(query.sid)
+        if owner is None or owner == process.id or process.adapter.links is None:
+            return EngineError.UNKNOWN_SID
+        return ForwardedRequest(sid=query.sid, transport=query.transport or "", cookies=cookies)
     error = find_handshake_error(query, scope)
     if error is None and not process.open_session(client_session):
         return EngineError.FORBIDDEN

@@ -18,6 +18,10 @@ SendMessage = Callable[[WireMessage, bool], bool]
 # The key in scope["extensions"] under which our own server classes put their FrameWriter.
 FRAMES_EXTENSION = "realtime.frames"
 
+# The key there of a WebSocket whose messages another process brings: it holds the client back
+# while we do not read, and closes with any code.
+FORWARDED_EXTENSION = "realtime.forwarded"
+
 
 class FrameWriter(Protocol):
     """What our own server classes offer beside ASGI's send: finished frames, written as they are.

@@ -51,6 +51,12 @@ class SessionTable:
             loop = asyncio.get_running_loop()
             loop.call_later(LINGER_S, self.forget, session)
 
+    def settle(self, session: Session) -> None:
+        """Forget a session that is over as soon as nothing of it is left to fetch."""
+        polling = session.polling
+        if session.reason is not None and polling is not None and polling.is_finished:
+            self.forget(session)
+
     def forget(self, session: Session) -> None:
         """Forget a session; a request that names it is answered as one that names nothing."""
         self._entries.pop(session.handshake.sid, None)

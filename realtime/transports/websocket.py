@@ -8,6 +8,7 @@ from typing import cast
 from realtime.exceptions import SessionClosed
 from realtime.protocol.wire_message import WireMessage
 from realtime.transports.base import (
+    FORWARDED_EXTENSION,
     FRAMES_EXTENSION,
     Ending,
     FrameWriter,
@@ -50,8 +51,9 @@ class WebSocketTransport:
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
-        extension = (scope.get("extensions") or {}).get(FRAMES_EXTENSION)
-        self._writer = cast("FrameWriter | None", extension)
+        extensions = scope.get("extensions") or {}
+        self._writer = cast("FrameWriter | None", extensions.get(FRAMES_EXTENSION))
+        self._is_forwarded = FORWARDED_EXTENSION in extensions
         self._outbox = Outbox(
             send,
             self._writer,
@@ -68,7 +70,7 @@ class WebSocketTransport:
     @property
     def can_stop_reading(self) -> bool:
         """Whether not reading holds the client back; stock Daphne reads on regardless."""
-        return self._writer is not None or not _runs_under_daphne()
+        return self._writer is not None or not self._is_under_stock_daphne()
 
     @property
     def waiting_bytes(self) -> int:
@@ -180,7 +182,7 @@ class WebSocketTransport:
                     await self._outbox.drained()
             except TimeoutError:
                 self._outbox.abandon()
-        if _runs_under_daphne():
+        if self._is_under_stock_daphne():
             code = _REPLACED_UNDER_STOCK_DAPHNE.get(code, code)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -188,6 +190,9 @@ class WebSocketTransport:
         except (TimeoutError, *SEND_FAILURES):
             # The client was quicker, or never reads: the server ends the connection.
             self._outbox.abandon()
+
+    def _is_under_stock_daphne(self) -> bool:
+        return not self._is_forwarded and _runs_under_daphne()
 
     def _is_too_big(self, data: str | bytes) -> bool:
         if len(data) > self._max_bytes:

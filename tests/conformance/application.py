@@ -36,8 +36,8 @@ class EngineEcho:
     """Engine.IO alone: each message comes back as it is."""
 
     def __init__(self) -> None:
-        self.lifecycle = Lifecycle(RoutingTable([]))
         self._sessions = SessionTable()
+        self.lifecycle = Lifecycle(RoutingTable([]), self._sessions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""

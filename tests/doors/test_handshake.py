@@ -28,7 +28,7 @@ async def test_the_open_packet_has_five_keys(
 ) -> None:
     async with engine(application, transport) as link:
         sid = link.handshake.pop("sid")
-        assert re.fullmatch(r"[\w-]{27}", sid)
+        assert re.fullmatch(r"[\w-]{35}", sid)
         assert link.handshake == {
             "upgrades": ["websocket"] if transport == "polling" else [],
             "pingInterval": 25_000,
