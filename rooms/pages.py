@@ -13,7 +13,7 @@ from django.utils import timezone
 from rooms.listing import ROOMS_PAGE, list_rooms
 from rooms.models import Namespace
 from rooms.names import clean_room_name
-from rooms.page_texts import ACCESS_TEXTS, STATE_TEXTS, counted
+from rooms.page_texts import ACCESS_TEXTS, STATE_ICONS, STATE_TEXTS, counted
 from rooms.people import NO_POWERS, Person, Powers, Standing, load_powers, subject_of
 from rooms.policy import decide
 from rooms.policy_values import Action, Credentials, Decision
@@ -85,6 +85,17 @@ class RoomRow:
         """Why the door is shut, in words; empty where it is not."""
         code = self.facts["code"]
         return str(STATE_TEXTS.get(code, STATE_TEXTS["locked"])) if code else ""
+
+    @property
+    def state_icon(self) -> str:
+        """The sprite's picture for that."""
+        return STATE_ICONS.get(str(self.facts["code"]), STATE_ICONS["locked"])
+
+    @property
+    def count_text(self) -> str:
+        """The same as ``people_text``, in figures alone."""
+        members, capacity = self.facts["members"], self.facts["capacity"]
+        return str(members) if capacity is None else f"{members}/{capacity}"
 
     @property
     def people_text(self) -> str:

@@ -23,7 +23,7 @@ from django.views.generic import CreateView
 from realtime.conf import options
 from rooms.forms import SignUpForm
 from rooms.names import TEXT_MAX
-from rooms.page_texts import TEXTS, page_texts
+from rooms.page_texts import STATE_ICONS, TEXTS, page_texts
 from rooms.pages import (
     BLANK_ROW,
     NamespacePage,
@@ -70,16 +70,17 @@ def namespace_page(request: HttpRequest, word: str, room: str | None = None) -> 
     name = shown_room_name(room) if room is not None else None
     is_refused = namespace.refusal is not None
     rows = [] if is_refused else room_rows(namespace, visitor.person, current=name)[0]
+    others = [other for other in namespaces.values() if other.refusal is None]
     context = {
         "namespace": namespace,
         "room": name,
         "room_title": shown_room_title(rows, name),
         "rows": rows,
-        "others": [other for other in namespaces.values() if other.refusal is None],
+        "others": others,
         "refusal": namespace.refusal,
         "joining_text": str(TEXTS["joining"]).format(room=name),
         "blank_row": BLANK_ROW,
-        "page_data": _page_data(namespace, name, visitor),
+        "page_data": _page_data(namespace, others, name, visitor),
         "page_rooms": [row.facts for row in rows],
         "page_texts": page_texts(),
         "here": room_url(namespace.path, name) if name else namespace.url,
@@ -134,11 +135,14 @@ def _page(
     return response
 
 
-def _page_data(namespace: NamespacePage, room: str | None, visitor: Visitor) -> dict[str, Any]:
+def _page_data(
+    namespace: NamespacePage, others: list[NamespacePage], room: str | None, visitor: Visitor
+) -> dict[str, Any]:
     """Give what the scripts have to know; ``rooms/js/page.js`` names each field."""
     base = options().socketio_path
     return {
-        "namespace": {"path": namespace.path, "title": namespace.title, "url": namespace.url},
+        "namespace": _place(namespace),
+        "others": [_place(other) for other in others],
         "room": room,
         "user": visitor.person.shape if visitor.is_user else None,
         "socket": {
@@ -148,8 +152,13 @@ def _page_data(namespace: NamespacePage, room: str | None, visitor: Visitor) -> 
         },
         "urls": {"login": reverse("rooms:login"), "signup": reverse("rooms:signup")},
         "icons": static("rooms/img/icons.svg"),
+        "stateIcons": STATE_ICONS,
         "textMax": TEXT_MAX,
     }
+
+
+def _place(namespace: NamespacePage) -> dict[str, str]:
+    return {"path": namespace.path, "title": namespace.title, "url": namespace.url}
 
 
 def _demo() -> dict[str, Any]:

@@ -77,10 +77,6 @@ def test_a_page_whose_reader_has_signed_out_elsewhere_says_so(dora: Page) -> Non
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
-    # What ends the socket at once is the server's to do; a new connection finds out by itself.
-    dora.context.set_offline(True)
-    expect(dora.get_by_text("Offline")).to_be_visible()
-    dora.context.set_offline(False)
     expect(dora.get_by_text("Signed out", exact=True)).to_be_visible()
     expect(dora.get_by_role("button", name="Leave")).to_be_hidden()
     expect(dora.get_by_role("main")).to_contain_text("What you typed is kept in this tab")

@@ -6,7 +6,9 @@ import { Announcer } from "./announcer.js";
 import { Chip } from "./chip.js";
 import { Composer } from "./composer.js";
 import { part, partAs, setText, show } from "./dom.js";
+import { keepInStep, tellRead } from "./in_step.js";
 import { canBeSolved, JoinDialog } from "./join_dialog.js";
+import { forgetInvitation, invitationOf, joinedRooms, keepJoinedRooms } from "./kept.js";
 import { ListView } from "./list_view.js";
 import { Lobby } from "./lobby.js";
 import { LogView } from "./log_view.js";
@@ -15,8 +17,12 @@ import { page, readData, roomUrl } from "./page.js";
 import { Pane } from "./pane.js";
 import { isGuest } from "./person.js";
 import { Room } from "./room.js";
+import { Shortcuts } from "./shortcuts.js";
 import { Link } from "./socket.js";
+import { Switcher } from "./switcher.js";
 import { text } from "./texts.js";
+import { notifyElsewhere, Toasts } from "./toasts.js";
+import { isWaitedFor, Watches } from "./watches.js";
 
 /** @typedef {import("./shapes.js").Denial} Denial
  * @typedef {import("./shapes.js").User} User */
@@ -34,20 +40,19 @@ let isRendering = false;
 
 const link = new Link();
 const lobby = new Lobby(link, readData("page-rooms"));
+const watches = new Watches(lobby);
 const announcer = new Announcer(part(root, "live-region"));
 const say = (/** @type {string} */ words) => announcer.say(words);
+const toasts = new Toasts(root);
 const chip = new Chip(root, link, say);
 const pane = new Pane(root);
 const log = new LogView(root, () => me);
 const members = new MembersView(root, () => me);
 const composer = new Composer(root, () => log.toEnd());
-const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), () =>
-  composer.focus(),
-);
-const list = new ListView(root, lobby, {
-  current: () => current,
-  unread: (name) => rooms.get(name)?.unread ?? 0,
-});
+const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), entered);
+const newsOf = (/** @type {string} */ name) => rooms.get(name) ?? { unread: 0, mentions: 0 };
+const list = new ListView(root, lobby, { current: () => current, news: newsOf });
+const switcher = new Switcher(root, lobby, { news: newsOf, go });
 
 /** The room of a name; made when first needed.
  * @param {string} name */
@@ -58,6 +63,7 @@ function roomOf(name) {
     const made = room;
     room.addEventListener("change", () => renderSoon(made));
     room.addEventListener("arrived", (event) => arrived(made, /** @type {CustomEvent} */ (event).detail));
+    room.addEventListener("read", (event) => tellRead(name, /** @type {CustomEvent} */ (event).detail));
     rooms.set(name, room);
   }
   return room;
@@ -86,23 +92,22 @@ function learn(room) {
 }
 
 function render() {
-  const { connection } = link;
-  const denial = connection.phase === "refused" ? connection.denial : signedOut();
+  const denial = link.connection.phase === "signed_out" ? signedOut() : link.denial;
   list.render();
   root.dataset.view = current === null && !denial ? "rooms" : "room";
   document.title = titleOf();
-  if (current === null) return pane.renderLobby(denial);
+  const isWatched = denial ? link.isWatching : current !== null && watches.has(current);
+  if (current === null) return pane.renderLobby(denial, { isWatched });
   const room = roomOf(current);
-  pane.render(room, lobby.rows.get(current), denial);
+  pane.render(room, lobby.rows.get(current), denial, { isWatched });
   if (!room.isJoined) return undefined;
   composer.open(room);
   members.render(room);
   return log.render(room);
 }
 
-/** @returns {Denial | null} */
+/** @returns {Denial} */
 function signedOut() {
-  if (link.connection.phase !== "signed_out") return null;
   const key = page.user ? "signed_out_words" : "signed_in_words";
   return { ok: false, code: "signed_out", message: text(key) };
 }
@@ -122,19 +127,42 @@ function go(name, { remember = true } = {}) {
   dialog.close();
   render();
   if (name === null) return;
+  toasts.remove(name);
   const room = roomOf(name);
-  if (room.isJoined) composer.focus();
+  if (room.isJoined) entered(room);
   else void enter(room);
+}
+
+/** Open the neighbour of the open room in the list.
+ * @param {number} by */
+function step(by) {
+  const names = list.names;
+  if (names.length === 0) return;
+  const at = current === null ? -1 : names.indexOf(current);
+  const next = at < 0 && by < 0 ? names.length - 1 : (at + by + names.length) % names.length;
+  go(names[next]);
 }
 
 /** Join as a person who asked for it: a refusal that can be put right opens the dialog.
  * @param {Room} room */
 async function enter(room) {
-  const denial = await room.join();
+  const invitation = invitationOf(room.name);
+  const denial = await room.join(invitation === null ? {} : { invitation });
+  if (!denial || denial.code === "invalid_invitation") forgetInvitation(room.name);
   if (room.name !== current || denial?.code === "away") return;
-  if (!denial) composer.focus();
+  if (!denial) entered(room);
   else if (canBeSolved(denial)) dialog.open(room, denial);
   else say(denial.message);
+}
+
+/** The open room is joined: the keyboard goes on where one writes, or on a touch screen, where that
+ * would cover the half of it, at its head.
+ * @param {Room} room */
+function entered(room) {
+  if (room.name !== current) return;
+  render();
+  composer.focus();
+  if (document.activeElement === root) pane.head.focus({ preventScroll: true });
 }
 
 /** @param {Room} room @param {import("./shapes.js").Message} message */
@@ -146,12 +174,18 @@ function arrived(room, message) {
 /** After every connect all that is shown is read again: the list, and each room with what it missed. */
 function connected() {
   void lobby.refresh();
+  for (const name of joinedRooms()) if (name !== current) roomOf(name);
   for (const room of rooms.values()) {
     if (room.isJoined) void room.join();
-    else if (room.name === current && room.state !== "left" && !room.denial) void enter(room);
+    else if (room.name === current && mayTryAgain(room)) void enter(room);
+    else if (room.state === "idle") void room.join();
   }
   if (current !== null && !rooms.has(current)) void enter(roomOf(current));
 }
+
+/** @param {Room} room */
+const mayTryAgain = ({ state, denial }) =>
+  state !== "left" && (denial === null || isWaitedFor(denial.code));
 
 /** The server says who we are. A page made for somebody else must not go on as its reader.
  * @param {import("./shapes.js").IdentityEvent} identity */
@@ -162,6 +196,19 @@ function identified({ user }) {
   setText(name, user.name);
   show(part(root, "me"), true);
   return render();
+}
+
+/** Put out of a room: the list shows it at once, and a room that is not open says so in passing.
+ * @param {Denial & {room: string}} denial */
+function kicked(denial) {
+  const room = roomOf(denial.room);
+  room.hearKicked({ ...denial, ok: false });
+  say(denial.message);
+  void lobby.refresh();
+  if (denial.room === current) return;
+  const words = text("missed_elsewhere", { room: room.name, words: denial.message });
+  const act = () => go(room.name);
+  toasts.add({ key: room.name, icon: "stop", words, action: text("see_why"), act });
 }
 
 /** @param {string} name @param {(...args: any[]) => void} handle */
@@ -178,16 +225,26 @@ hear("typing", ({ room, user }) => roomOf(room).hearTyping(user));
 hear("messageRemoved", ({ room, offset }) => roomOf(room).hearRemoved(offset));
 hear("missed", ({ room }) => void roomOf(room).hearMissed());
 hear("roomsChanged", (news) => lobby.hearRoomsChanged(news));
-hear("kicked", (denial) => {
-  roomOf(denial.room).hearKicked({ ok: false, ...denial });
-  say(denial.message);
-  void lobby.refresh();
-});
+hear("kicked", kicked);
 
 link.addEventListener("connection", () => {
   if (link.isLive) connected();
   else for (const room of rooms.values()) room.goneAway();
   render();
+});
+lobby.addEventListener("change", () => {
+  const joined = [...rooms.values()].filter((room) => room.isJoined);
+  if (link.isLive) keepJoinedRooms(joined.map(({ name }) => name));
+  render();
+});
+watches.addEventListener("opened", (event) => {
+  const { name } = /** @type {CustomEvent<import("./shapes.js").RoomRow>} */ (event).detail;
+  const code = rooms.get(name)?.denial?.code;
+  const words = text(`over.${isWaitedFor(code) ? code : "room_closed"}`, { room: name });
+  say(words);
+  const act = () => go(name);
+  toasts.add({ key: name, icon: "bell", words, action: text("open_it"), act });
+  notifyElsewhere(words);
 });
 
 pane.leave.addEventListener("click", () => {
@@ -203,18 +260,48 @@ pane.again.addEventListener("click", () => {
   else if (room?.denial && canBeSolved(room.denial)) dialog.open(room, room.denial);
   else if (room) void enter(room);
 });
+pane.watch.addEventListener("click", () => void watch());
+
+/** Wait, or not any more, for what is closed or full. */
+async function watch() {
+  const isWatched = pane.watch.getAttribute("aria-pressed") !== "true";
+  if (isWatched && "Notification" in window) void Notification.requestPermission();
+  if (link.denial) return link.watch(isWatched);
+  if (current === null) return undefined;
+  const name = current;
+  // The list may not know yet what the join was told.
+  if (isWatched) await lobby.refresh();
+  watches.set(name, isWatched);
+  return render();
+}
 
 document.addEventListener("click", (event) => {
   const anchor = event.target instanceof Element && event.target.closest("a[data-room], a[data-lobby]");
   const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
   if (!(anchor instanceof HTMLAnchorElement) || !isPlain || event.defaultPrevented) return;
   event.preventDefault();
+  for (const menu of root.querySelectorAll("[popover]")) /** @type {HTMLElement} */ (menu).hidePopover();
   go(anchor.dataset.room ?? null);
 });
 window.addEventListener("popstate", () => go(roomInAddress(), { remember: false }));
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && link.isLive) void lobby.refresh();
   render();
+});
+new Shortcuts(root, {
+  search: () => list.search.focus(),
+  leaveSearch: () => {
+    list.search.value = "";
+    list.render();
+    composer.focus();
+  },
+  switchRoom: () => switcher.open(),
+  step,
+});
+keepInStep({
+  drafted: (name) => composer.drafted(name),
+  read: (name, offset) => rooms.get(name)?.hearRead(offset),
+  changedPerson: () => link.signOut(),
 });
 
 /** @returns {string | null} */

@@ -7,12 +7,17 @@ import { countText, text } from "./texts.js";
 
 const SAY_AFTER_MS = 5_000;
 const CAUGHT_UP_MS = 6_000;
+/** Every connection begins by polling; one that still polls after this long has no better way. */
+const POLLS_AFTER_MS = 3_000;
+const TICK_MS = 250;
 
 export class Chip {
   #timer = 0;
   #sayTimer = 0;
+  #pollTimer = 0;
   #hasBeenLive = false;
   #wasSaid = false;
+  #isPolling = false;
 
   /** @param {HTMLElement} root
    * @param {import("./socket.js").Link} link
@@ -27,6 +32,7 @@ export class Chip {
     this.signIn.href = loginUrl();
     this.tryNow.addEventListener("click", () => link.tryNow());
     link.addEventListener("connection", () => this.#changed());
+    link.addEventListener("transport", () => this.#travels());
     this.#render();
   }
 
@@ -43,13 +49,24 @@ export class Chip {
 
   #changed() {
     window.clearTimeout(this.#timer);
+    window.clearTimeout(this.#pollTimer);
+    this.#isPolling = false;
     this.#render();
     if (!this.link.isLive) return this.#sayLater();
+    this.#pollTimer = window.setTimeout(() => this.#travels(), POLLS_AFTER_MS);
     window.clearTimeout(this.#sayTimer);
     this.#sayTimer = 0;
     if (this.#wasSaid) this.say(text("chip.live_again"));
     this.#hasBeenLive = true;
     this.#wasSaid = false;
+  }
+
+  /** How packets travel is known by now, or has changed. */
+  #travels() {
+    const isPolling = this.link.isLive && this.link.transport === "polling";
+    if (isPolling === this.#isPolling) return;
+    this.#isPolling = isPolling;
+    this.#render();
   }
 
   /** A loss is read out only when it lasts. */
@@ -63,12 +80,16 @@ export class Chip {
 
   #render() {
     const { connection } = this.link;
-    this.root.dataset.phase = connection.phase;
+    this.root.dataset.phase = this.#isPolling ? "polling" : connection.phase;
+    this.root.title = this.#isPolling ? text("chip.polling_why") : "";
     setText(this.words, this.#text());
-    show(this.tryNow, ["waiting", "offline", "refused"].includes(connection.phase));
+    const canHurry = ["waiting", "offline", "refused"].includes(connection.phase);
+    // A button that is about to go hands its focus on, so that the keyboard does not lose its place.
+    if (!canHurry && document.activeElement === this.tryNow) this.root.focus();
+    show(this.tryNow, canHurry);
     show(this.signIn, connection.phase === "signed_out" && page.user !== null);
     if (connection.phase === "waiting") {
-      this.#timer = window.setTimeout(() => this.#render(), 250);
+      this.#timer = window.setTimeout(() => this.#render(), TICK_MS);
     }
   }
 
@@ -79,6 +100,6 @@ export class Chip {
       return countText("chip.waiting", seconds);
     }
     if (connection.phase === "connecting" && this.#hasBeenLive) return text("chip.reconnecting");
-    return text(`chip.${connection.phase}`);
+    return text(this.#isPolling ? "chip.polling" : `chip.${connection.phase}`);
   }
 }

@@ -37,6 +37,14 @@ export class Composer {
     this.#measure();
   }
 
+  /** Another tab has written a room's text: show it, if that is the room that stands here.
+   * @param {string} name */
+  drafted(name) {
+    if (name !== this.#room?.name) return;
+    this.field.value = draftOf(name);
+    this.#measure();
+  }
+
   /** Put the cursor here, where that opens no on-screen keyboard. */
   focus() {
     if (hasKeyboard.matches) this.field.focus();

@@ -3,12 +3,14 @@
  *
  * @typedef {object} Page
  * @property {{path: string, title: string, url: string}} namespace
+ * @property {{path: string, title: string, url: string}[]} others  the other namespaces
  * @property {string | null} room  the room named in the address
  * @property {{id: string, name: string} | null} user  null for a guest
  * @property {{client: string, path: string, transports: string[]}} socket  the official client's
  *   module, where it connects, and how
  * @property {{login: string, signup: string}} urls
  * @property {string} icons  the SVG sprite
+ * @property {Record<string, string>} stateIcons  its pictures for why a door is shut, by code
  * @property {number} textMax  code points in one message
  */
 
@@ -34,3 +36,8 @@ export const roomUrl = (room) =>
  * @returns {string} */
 export const loginUrl = () =>
   `${page.urls.login}?next=${encodeURIComponent(window.location.pathname)}`;
+
+/** Where to make an account and come back to this very page.
+ * @returns {string} */
+export const signupUrl = () =>
+  `${page.urls.signup}?next=${encodeURIComponent(window.location.pathname)}`;

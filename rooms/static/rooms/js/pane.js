@@ -1,22 +1,29 @@
 // @ts-check
 /** The middle of the page: a welcome, a room that is being joined or refused, or the room itself. */
 
+import { copyTemplate, part, partAs, reconcile, setIcon, setText, show } from "./dom.js";
 import { wholeText } from "./clock.js";
-import { part, partAs, setIcon, setText, show } from "./dom.js";
-import { canBeSolved } from "./join_dialog.js";
+import { wayIn } from "./join_dialog.js";
 import { loginUrl, page } from "./page.js";
 import { knownText, listText, text } from "./texts.js";
+import { isWaitedFor } from "./watches.js";
 
 /** @typedef {import("./room.js").Room} Room
  * @typedef {import("./shapes.js").Denial} Denial
- * @typedef {{heading: string, words: string, icon: string, denial: Denial | null, again: string | null}} Notice */
+ * @typedef {import("./shapes.js").RoomRow} RoomRow
+ * @typedef {{heading: string, words: string, icon: string, tone: "calm" | "stop" | "door",
+ *            denial: Denial | null, again: string | null, canWatch: boolean}} Notice
+ * @typedef {{isWatched: boolean}} Watched */
 
 const MOST_TYPING = 3;
+/** A refusal that nothing done here can change. */
+const FINAL = new Set(["banned", "unknown_room", "unknown_namespace"]);
 
 export class Pane {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.main = part(root, "main");
+    this.head = part(root, "room-head");
     this.heading = part(root, "room-heading");
     this.title = part(root, "room-title");
     this.role = part(root, "room-role");
@@ -28,32 +35,38 @@ export class Pane {
     this.talk = part(root, "talk");
     this.typing = part(root, "typing");
     this.again = partAs(root, "notice-again", HTMLButtonElement);
+    this.watch = partAs(root, "notice-watch", HTMLButtonElement);
   }
 
   /** No room is open.
-   * @param {Denial | null} denial  why the namespace itself is refused */
-  renderLobby(denial) {
+   * @param {Denial | null} denial  why the namespace itself is refused
+   * @param {Watched} watched */
+  renderLobby(denial, watched) {
     setText(this.heading, page.namespace.title);
     show(this.title, false);
     show(this.role, false);
     this.#only(denial ? this.notice : this.welcome, false);
-    if (denial) this.#renderNotice(refusal(headingOf(denial), denial));
+    if (denial) this.#renderNotice(refusal(headingOf(denial), denial, true), watched);
   }
 
   /** @param {Room} room
-   * @param {import("./shapes.js").RoomRow | undefined} row
-   * @param {Denial | null} denial  why the namespace itself is refused */
-  render(room, row, denial) {
+   * @param {RoomRow | undefined} row
+   * @param {Denial | null} denial  why the namespace itself is refused
+   * @param {Watched} watched */
+  render(room, row, denial, watched) {
     setText(this.heading, room.name);
     const title = row && row.title !== room.name ? row.title : "";
     setText(this.title, title);
     show(this.title, title !== "");
-    const notice = denial ? refusal(headingOf(denial), denial) : noticeOf(room);
+    const notice = denial ? refusal(headingOf(denial), denial, true) : noticeOf(room, row);
     setText(this.role, room.role && !notice ? text(`my_role.${room.role}`) : "");
     show(this.role, room.role !== null && !notice);
+    const hadFocus = this.talk.contains(document.activeElement);
     this.#only(notice ? this.notice : this.talk, room.isJoined && !notice);
-    if (notice) this.#renderNotice(notice);
+    if (notice) this.#renderNotice(notice, watched);
     else this.#renderTyping(room);
+    // What was being used is gone: the keyboard and the screen reader go on where it is said why.
+    if (notice && hadFocus) part(this.notice, "notice-heading").focus();
   }
 
   /** @param {HTMLElement} shown @param {boolean} isInside */
@@ -63,20 +76,46 @@ export class Pane {
     this.main.classList.toggle("main--inside", isInside);
   }
 
-  /** @param {Notice} notice */
-  #renderNotice({ heading, words, icon, denial, again }) {
+  /** @param {Notice} notice @param {Watched} watched */
+  #renderNotice({ heading, words, icon, tone, denial, again, canWatch }, { isWatched }) {
+    this.notice.dataset.tone = tone;
     setText(part(this.notice, "notice-heading"), heading);
     setText(part(this.notice, "notice-words"), words);
     setIcon(part(this.notice, "notice-icon"), icon);
-    const facts = denial ? factsOf(denial) : "";
-    setText(part(this.notice, "notice-facts"), facts);
-    show(part(this.notice, "notice-facts"), facts !== "");
+    this.#renderFacts(denial);
     setText(this.again, again ?? "");
     show(this.again, again !== null);
     const signIn = partAs(this.notice, "notice-sign-in", HTMLAnchorElement);
     signIn.href = loginUrl();
     const wasSignedOut = denial?.code === "signed_out" && page.user !== null;
     show(signIn, denial?.code === "login_required" || wasSignedOut);
+    show(this.watch, canWatch);
+    this.watch.setAttribute("aria-pressed", String(isWatched));
+    setText(part(this.watch, "text"), watchText(denial, isWatched));
+  }
+
+  /** Beside the message: why, until when, what to do, and the word that finds it in the admin.
+   * @param {Denial | null} denial */
+  #renderFacts(denial) {
+    const facts = denial ? factsOf(denial) : [];
+    const box = part(this.notice, "notice-facts");
+    show(box, facts.length > 0);
+    reconcile(
+      box,
+      facts,
+      (fact) => fact.name,
+      () => copyTemplate("fact"),
+      (element, fact) => {
+        setText(part(element, "name"), fact.name);
+        setText(part(element, "value"), fact.value);
+      },
+    );
+    const next = (denial && knownText(`next.${denial.code}`)) ?? "";
+    setText(part(this.notice, "notice-next"), next);
+    show(part(this.notice, "notice-next"), next !== "");
+    const ref = denial?.ref ? text("reference", { ref: denial.ref }) : "";
+    setText(part(this.notice, "notice-ref"), ref);
+    show(part(this.notice, "notice-ref"), ref !== "");
   }
 
   /** @param {Room} room */
@@ -91,58 +130,71 @@ export class Pane {
 
 /** What stands in place of the talk, if the room is not joined.
  * @param {Room} room
+ * @param {RoomRow | undefined} row
  * @returns {Notice | null} */
-function noticeOf(room) {
+function noticeOf(room, row) {
   const values = { room: room.name };
   if (room.isJoined) return null;
+  const plain = { icon: "door", tone: /** @type {const} */ ("calm"), denial: null, canWatch: false };
   if (room.state === "left") {
-    return {
-      heading: text("you_left", values),
-      words: text("you_left_words"),
-      icon: "door",
-      denial: null,
-      again: text("join_again"),
-    };
+    const words = { heading: text("you_left", values), words: text("you_left_words") };
+    return { ...plain, ...words, again: text("join_again") };
   }
-  if (room.denial) {
-    const own = knownText(`refused.${room.denial.code}`);
-    const key = room.state === "evicted" ? "evicted" : "refused";
-    return refusal(own ?? text(key, values), room.denial);
+  if (!room.denial) return { ...plain, heading: text("joining", values), words: "", again: null };
+  const isOver = isWaitedFor(room.denial.code) && row !== undefined && !isWaitedFor(row.code);
+  if (isOver) {
+    const heading = text(`over.${room.denial.code}`, values);
+    return { ...plain, heading, words: text("over_words"), again: text("join") };
   }
-  return { heading: text("joining", values), words: "", icon: "door", denial: null, again: null };
+  const own = room.state === "evicted" ? "evicted" : "refused";
+  const key = `${own}.${room.denial.code}`;
+  const heading = text(knownText(key) === null ? own : key, values);
+  return refusal(heading, room.denial, row !== undefined);
 }
 
 /** @param {Denial} denial  why there is no way into the namespace */
-const headingOf = ({ code }) => text(code === "signed_out" ? "signed_out" : "namespace_refused");
+const headingOf = ({ code }) =>
+  code === "signed_out" || code === "namespace_closed" ? text(code) : text("namespace_refused");
 
-/** @param {string} heading @param {Denial} denial @returns {Notice} */
-function refusal(heading, denial) {
-  const isPassword = denial.code === "password_required" || denial.code === "wrong_password";
+/** @param {string} heading @param {Denial} denial @param {boolean} isListed @returns {Notice} */
+function refusal(heading, denial, isListed) {
+  const way = wayIn(denial.code);
   return {
     heading,
-    words: denial.message,
-    icon: canBeSolved(denial) ? "lock" : "stop",
+    words: wordsOf(denial),
+    icon: page.stateIcons[denial.code] ?? (way ? "lock" : "stop"),
+    tone: way || denial.retry_after !== undefined ? "door" : "stop",
     denial,
-    again: againText(denial.code, isPassword),
+    again: againText(denial.code),
+    canWatch: isListed && isWaitedFor(denial.code),
   };
 }
 
-/** @param {string} code @param {boolean} isPassword */
-function againText(code, isPassword) {
-  if (code === "login_required") return null;
+/** The server's sentence, unless the heading and the facts below say the same: those in the
+ * visitor's own time.
+ * @param {Denial} denial */
+const wordsOf = ({ message, code }) => knownText(`told.${code}`) ?? message;
+
+/** @param {string} code */
+function againText(code) {
+  if (FINAL.has(code)) return null;
+  const way = wayIn(code);
+  if (way === "sign_in") return null;
   if (code === "signed_out") return text("load_again");
-  return text(isPassword ? "enter_password" : "try_again");
+  if (code === "kicked") return text("join_again");
+  return text(way === null ? "try_again" : `bring.${way}`);
 }
 
-/** What is known beside the message: why, until when, and the word that finds it in the admin.
- * @param {Denial} denial */
-function factsOf({ code, reason, until, ref }) {
+/** @param {Denial | null} denial @param {boolean} isWatched */
+function watchText(denial, isWatched) {
+  if (isWatched) return text("watching");
+  return text(denial?.code === "room_full" ? "notify_me" : "watch");
+}
+
+/** @param {Denial} denial */
+function factsOf({ reason, until }) {
   return [
-    reason && text("fact.reason", { reason }),
-    until && text("fact.until", { until: wholeText(new Date(until)) }),
-    knownText(`next.${code}`),
-    ref && text("reference", { ref }),
-  ]
-    .filter(Boolean)
-    .join("\n");
+    { name: text("fact.reason"), value: reason ?? "" },
+    { name: text("fact.until"), value: until ? wholeText(new Date(until)) : "" },
+  ].filter(({ value }) => value !== "");
 }

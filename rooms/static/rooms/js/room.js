@@ -9,7 +9,8 @@
  * @typedef {"idle" | "joining" | "joined" | "denied" | "evicted" | "left"} RoomState
  */
 
-import { keepOutgoing, outgoingOf } from "./kept.js";
+import { keepOutgoing, keepReadPosition, outgoingOf, readPositionOf } from "./kept.js";
+import { speaksTo } from "./mentions.js";
 import { Timeline } from "./timeline.js";
 
 const CATCH_UP_PAGES = 5;
@@ -36,7 +37,12 @@ export class Room extends EventTarget {
   /** @type {Map<string, {name: string, timer: number}>} */
   typing = new Map();
   timeline = new Timeline();
+  /** Messages of others that have not been read yet, in any tab, and those that speak to us. */
   unread = 0;
+  mentions = 0;
+  /** The offset up to which this room has been read; null until it is joined.
+   * @type {number | null} */
+  readTo = null;
   /** Whether the end is being read, so that the other end may be forgotten. */
   isFollowed = true;
   /** Messages that a reconnect brought, until the page has said so. */
@@ -172,7 +178,7 @@ export class Room extends EventTarget {
     if (this.isFollowed) this.timeline.trim(MOST_SHOWN);
     if (message.user?.id) this.#stopTyping(message.user.id);
     if (added && !mine) this.dispatchEvent(new CustomEvent("arrived", { detail: message }));
-    if (added && !mine) this.unread += 1;
+    if (message.offset === null) this.#countUnkept(message, added > 0 && !mine);
     this.#changed();
     if (this.isJoined) void this.#fillHoles();
   }
@@ -239,9 +245,20 @@ export class Room extends EventTarget {
     void this.#fillHoles();
   }
 
+  /** All that is here has been read; the other tabs hear of it by the "read" event. */
   markRead() {
-    if (this.unread === 0) return;
-    this.unread = 0;
+    const newest = this.timeline.newest;
+    const isFurther = newest !== null && newest > (this.readTo ?? 0);
+    if (!isFurther && this.unread === 0) return;
+    this.hearRead(newest);
+    this.dispatchEvent(new CustomEvent("read", { detail: newest }));
+  }
+
+  /** It has been read up to an offset, here or in another tab; null where none are kept.
+   * @param {number | null} offset */
+  hearRead(offset) {
+    if (offset === null) this.unread = this.mentions = 0;
+    else this.#readTo(offset);
     this.#changed();
   }
 
@@ -254,6 +271,7 @@ export class Room extends EventTarget {
   /** @param {import("./shapes.js").Joined} answer @param {boolean} again */
   #enter(answer, again) {
     const added = this.timeline.join(answer);
+    this.#findReadPosition(answer);
     this.caughtUp = again ? added : 0;
     this.role = answer.role;
     this.count = answer.members;
@@ -376,7 +394,41 @@ export class Room extends EventTarget {
     this.#changed();
   }
 
+  /** What another visit has read counts; what was said before the first one does not.
+   * @param {import("./shapes.js").Joined} answer */
+  #findReadPosition({ epoch, offset }) {
+    if (epoch === null || offset === null) return;
+    const kept = readPositionOf(this.name);
+    // What is kept of a room that was made anew since says nothing of this one.
+    if (kept?.epoch !== epoch) this.readTo = null;
+    this.#readTo(kept?.epoch === epoch ? kept.offset : offset);
+  }
+
+  /** @param {number} offset */
+  #readTo(offset) {
+    const epoch = this.timeline.epoch;
+    const isFurther = this.readTo === null || offset > this.readTo;
+    if (isFurther) this.readTo = offset;
+    if (isFurther && epoch !== null) keepReadPosition(this.name, { epoch, offset });
+  }
+
+  /** @param {Message} message @param {boolean} isNews */
+  #countUnkept(message, isNews) {
+    if (!isNews) return;
+    this.unread += 1;
+    if (speaksTo(message.text, this.me()?.name)) this.mentions += 1;
+  }
+
+  #countUnread() {
+    if (this.readTo === null) return;
+    const me = this.me();
+    const unread = this.timeline.after(this.readTo).filter(({ user }) => user?.id !== me?.id);
+    this.unread = unread.length;
+    this.mentions = unread.filter((message) => speaksTo(message.text, me?.name)).length;
+  }
+
   #changed() {
+    this.#countUnread();
     this.dispatchEvent(new Event("change"));
   }
 }

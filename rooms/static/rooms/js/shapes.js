@@ -55,7 +55,7 @@
  * @typedef {{ok: true, members: Member[], count: number}} MembersPage
  * @typedef {{room: string, user: User, members: number, sockets: number}} Presence
  * @typedef {{namespace: {path: string, title: string}, user: User}} IdentityEvent
- * @typedef {{password?: string}} Credentials
+ * @typedef {{password?: string, invitation?: string}} Credentials
  */
 
 export {};

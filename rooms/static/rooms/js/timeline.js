@@ -76,6 +76,26 @@ export class Timeline {
     entry.message = { id, room, offset, removed: true };
   }
 
+  /** The newest offset that is here; null where none is.
+   * @returns {number | null} */
+  get newest() {
+    return this.#newest || null;
+  }
+
+  /** The messages after an offset, the newest first.
+   * @param {number} offset
+   * @returns {Message[]} */
+  after(offset) {
+    const messages = [];
+    for (let at = this.entries.length - 1; at >= 0; at -= 1) {
+      const entry = this.entries[at];
+      if (entry.kind !== "message" || entry.message.offset === null) continue;
+      if (entry.message.offset <= offset) break;
+      if (!entry.message.removed) messages.push(entry.message);
+    }
+    return messages;
+  }
+
   /** The first hole that we should fill by ourselves: messages after `after`, before `before`.
    * @returns {{after: number, before: number} | null} */
   hole() {
