@@ -1,4 +1,4 @@
-"""The ASGI application: the engine's doors, the answers about health, then Django."""
+"""The ASGI application: the engine's doors, health and metrics, then Django."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ django_application = get_asgi_application()
 
 from project.health import HealthDoor  # noqa: E402
 from project.routing import namespaces  # noqa: E402
+from realtime.doors.metrics import MetricsDoor  # noqa: E402
 from realtime.namespaces.process import ProcessState  # noqa: E402
 from realtime.namespaces.running import find_process  # noqa: E402
 from realtime.server import realtime_application  # noqa: E402
@@ -40,7 +41,7 @@ application = realtime_application(
     namespaces,
     # Django's stubs say dict where ASGI says any mapping.
     http=HealthDoor(
-        cast(AsgiApplication, django_application),
+        MetricsDoor(cast(AsgiApplication, django_application), start=start),
         start=start,
         state=state,
         layer_lost_s=layer_lost_s,

@@ -7,7 +7,7 @@ start with a message that names it.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final, get_origin
@@ -71,7 +71,7 @@ class Options:
     # Further origins allowed on both doors; "*" allows every one.
     allowed_origins: tuple[str, ...] = ()
     metrics_networks: tuple[str, ...] = ()
-    metrics_token: str = ""
+    metrics_token: str = field(default="", repr=False)
     parser: str = "default"
     transports: tuple[str, ...] = ("polling", "websocket")
     # Whether the official client's files are served, and from which folder.
@@ -139,7 +139,7 @@ _POSITIVE = frozenset(
         "database_threads",
     }
 )
-_FIELDS: Final = {field.name: field for field in fields(Options)}
+_FIELDS: Final = {each.name: each for each in fields(Options)}
 
 
 @lru_cache(maxsize=1)
@@ -206,7 +206,8 @@ def _parse(name: str, value: object, label: str | None = None) -> Any:  # noqa: 
         raise ImproperlyConfigured(f"{label} is {value!r}: {error}.") from error
     problem = _problem(name, parsed)
     if problem:
-        raise ImproperlyConfigured(f"{label} is {value!r}: {problem}.")
+        shown = "wrong" if name == "metrics_token" else repr(value)
+        raise ImproperlyConfigured(f"{label} is {shown}: {problem}.")
     return parsed
 
 
@@ -228,6 +229,8 @@ def _problem(name: str, value: Any) -> str | None:  # noqa: ANN401, PLR0911 - a 
         return _origins_problem(value)
     if name == "metrics_networks":
         return _networks_problem(value)
+    if name == "metrics_token" and not all("!" <= character <= "~" for character in value):
+        return "a bearer token has printable ASCII characters only, and no spaces"
     return None
 
 

@@ -8,7 +8,14 @@ class RealtimeError(Exception):
 
 
 class ProtocolError(RealtimeError):
-    """The peer broke the protocol: refuse the packet or close its session; log at info."""
+    """The peer broke the protocol: refuse the packet or close its session; log at info.
+
+    ``limit`` names the option that it went beyond, if it is one.
+    """
+
+    def __init__(self, message: str, *, limit: str | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class UsageError(RealtimeError):

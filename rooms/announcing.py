@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from realtime.counting import count_limit
 from realtime.namespaces.broadcast import of
 from rooms.shapes import Shape
 
@@ -85,6 +86,7 @@ class Announcer:
 
     def _count(self, namespace: str, room: str, members: int) -> None:
         """Tell a number now, or the latest of several once the second is over."""
+        count_limit("announce_max")
         key = (namespace, room)
         if key in self._counting:
             self._counting[key] = members

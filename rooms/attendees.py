@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from realtime.exceptions import Refused
 from realtime.namespaces.socket import LinkState
 from rooms.accounts import Account
 from rooms.people import Standing
@@ -25,8 +26,8 @@ class AttendedSocket(Protocol):
     def own_policies(self, names: list[str]) -> Awaitable[Mapping[str, Policy | None] | None]:
         """Give what the application asks of these rooms; None where the rows are asked."""
 
-    def evicted(self, room: str, news: dict[str, Any]) -> Awaitable[None]:
-        """Let nothing more of a room reach this socket, and tell it why."""
+    def evicted(self, room: str, refused: Refused, *, tell: bool) -> Awaitable[None]:
+        """Let nothing more of a room reach this socket, and ``tell`` it why."""
 
     def role_changed(self, room: str) -> Awaitable[None]:
         """Let a client that has asked what its person may do in a room ask again."""

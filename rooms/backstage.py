@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from realtime.conf import Options, options
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import Refused
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import ProcessInfo
@@ -69,6 +70,7 @@ class Backstage:
         if is_only:
             await in_database(presence.drop_everybody)
         await in_database(presence.register_process, self.process_id, self._options.lease_s)
+        current_counts().lease_renewed_at = time.monotonic()
         await self.watch.start()
         self._lease = asyncio.create_task(self._keep_lease(), name="lease")
 
@@ -204,8 +206,14 @@ class Backstage:
 
     async def _renew(self) -> None:
         lease_s = self._options.lease_s
-        if await in_database(presence.renew_lease, self.process_id, lease_s):
+        counts = current_counts()
+        is_renewed = await in_database(presence.renew_lease, self.process_id, lease_s)
+        counts.lease_renewals += 1
+        counts.lease_renewed_at = time.monotonic()
+        if is_renewed:
             return
+        counts.lease_losses += 1
+        count_limit("lease_s")
         logger.warning(
             "the lease had run out, presence is written again",
             extra={"process_id": self.process_id},

@@ -21,6 +21,7 @@ from rooms.models.people import GrantQuerySet
 from rooms.models.records import RecordKind
 from rooms.networks import Network, parse_network
 from rooms.people import Person
+from rooms.records import keep_act
 
 ALL_MESSAGES = timedelta.max
 
@@ -188,19 +189,21 @@ def _tell_removed(namespace: str, shape: dict[str, object]) -> None:
 
 def _audit(ban: Ban, actor: AbstractBaseUser | None, now: datetime, message: str) -> None:
     namespace = ban.room.namespace.path if ban.room else ban.namespace.path if ban.namespace else ""
-    DecisionRecord.objects.create(
-        kind=RecordKind.MODERATION,
-        namespace=namespace,
-        room=ban.room.name if ban.room else "",
-        user_id=ban.user_id,
-        person_key=str(ban.user_id or (f"guest:{ban.guest_id}" if ban.guest_id else "")),
-        name=str(ban.user or ban.guest_id or ban.network),
-        actor_id=actor.pk if actor is not None else None,
-        allowed=True,
-        message=message,
-        rule=f"ban:{ban.pk}",
-        created_at=now,
-        last_at=now,
+    keep_act(
+        DecisionRecord(
+            kind=RecordKind.MODERATION,
+            namespace=namespace,
+            room=ban.room.name if ban.room else "",
+            user_id=ban.user_id,
+            person_key=str(ban.user_id or (f"guest:{ban.guest_id}" if ban.guest_id else "")),
+            name=str(ban.user or ban.guest_id or ban.network),
+            actor_id=actor.pk if actor is not None else None,
+            allowed=True,
+            message=message,
+            rule=f"ban:{ban.pk}",
+            created_at=now,
+            last_at=now,
+        )
     )
 
 

@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from realtime.conf import trusted_proxies
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import Refused
 from realtime.namespaces.addresses import client_of
 from realtime.namespaces.consumer import ProcessInfo
@@ -60,6 +62,8 @@ from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
 from rooms.watching import kicked
 
+logger = logging.getLogger(__name__)
+
 
 class RoomNamespace(ModeratorEvents, PrivateEvents):
     """A namespace whose rooms are ``Room`` rows, with messages, history and presence.
@@ -102,6 +106,11 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         return draft
 
     # The life of processes and sockets.
+
+    @classmethod
+    def namespace_label(cls, namespace: str, pattern: str) -> str:
+        """Return the namespace: the registry lists them; with ``defaults`` any may be asked for."""
+        return namespace if cls.defaults is None else pattern
 
     @classmethod
     async def admits(cls, namespace: str, kwargs: dict[str, Any]) -> bool:
@@ -203,6 +212,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         seat = self._seat(requests.room_named(request))
         await self._backstage.leave(self._attendee, seat)
         await self.leave(seat.room)
+        logger.debug("room left", extra=self.socket.about(room=seat.room))
         await self.on_leave(seat.room)
         return {"ok": True, "room": seat.room}
 
@@ -345,9 +355,12 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             return None
         return {name: await self.get_policy(name) for name in names}
 
-    async def evicted(self, room: str, news: Shape) -> None:
+    async def evicted(self, room: str, refused: Refused, *, tell: bool) -> None:
         """Let nothing more of a room reach this socket, and tell it why if it has to hear."""
         await self.leave(room)
+        self._note("evicted", room, refused)
+        current_counts().evictions.add(self.socket.label, refused.code)
+        news = kicked(room, refused) if tell else {}
         if news:
             # To the one socket, without waiting for a client that does not keep up.
             await self.in_(self.socket_id).local.emit("kicked", news)
@@ -358,6 +371,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
 
     def end(self, code: str) -> None:
         """End this socket and tell it why."""
+        current_counts().evictions.add(self.socket.label, code)
         self.socket.end(code)
 
     # Joining.
@@ -376,10 +390,23 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         return True
 
     async def _join(self, asked: JoinRoom, *, is_return: bool = False) -> answers.Joined:
+        joins = current_counts().joins
+        try:
+            joined = await self._try_to_join(asked, is_return=is_return)
+        except Refused as refused:
+            joins.add(self.socket.label, refused.code)
+            self._note("join denied", asked.room, refused)
+            raise
+        joins.add(self.socket.label, "ok")
+        logger.debug("room joined", extra=self.socket.about(room=asked.room))
+        return joined
+
+    async def _try_to_join(self, asked: JoinRoom, *, is_return: bool) -> answers.Joined:
         name = asked.room
         is_joined = name in self._attendee.seats
         most = self.options.max_rooms
         if most and not is_joined and len(self._attendee.seats) >= most:
+            count_limit("max_rooms")
             raise await self._denied(name, _too_many_rooms(name, most))
         if (leaving := self._attendee.leaving.get(name)) is not None:
             # The seat that an eviction is freeing would be taken for this one.
@@ -471,6 +498,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             TryLimits(self.options.password_tries, self.options.password_window_s),
         )
         if isinstance(verdict, Throttled):
+            count_limit("password_tries")
             raise await self._denied(room, throttled(room, verdict.retry_after_s))
         return CheckedPassword(encoded, verdict.is_right), verdict.left
 
@@ -502,6 +530,10 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     @property
     def _backstage(self) -> Backstage:
         return backstages.of(self.process_id)
+
+    def _note(self, what: str, room: str, refused: Refused) -> None:
+        ref = refused.data.get("ref")
+        logger.info(what, extra=self.socket.about(room=room, code=refused.code, ref=ref))
 
     def _seat(self, room: str) -> Seated:
         seat = self._attendee.seats.get(room)

@@ -42,6 +42,7 @@ from rooms.people import Person
 from rooms.policy_values import Role
 from rooms.powers import Floor, Whom, person_of, take_floor
 from rooms.ranks import role_rank
+from rooms.records import keep_act
 from rooms.shapes import GUEST_PREFIX, Shape, instant
 from rooms.versions import raise_versions
 
@@ -312,19 +313,21 @@ def _remove_members(floor: Floor, invitation: Invitation) -> list[str]:
 
 def audit(act: str, floor: Floor, message: str, target: Person | None = None) -> None:
     """Keep what somebody did, and to whom."""
-    DecisionRecord.objects.create(
-        kind=RecordKind.MODERATION,
-        namespace=floor.room.namespace.path,
-        room=floor.room.name,
-        user_id=target.user_id if target is not None else None,
-        person_key=target.key if target is not None else "",
-        name=target.name if target is not None else "",
-        actor_id=_user_id(floor),
-        allowed=True,
-        message=message,
-        rule=act,
-        created_at=floor.now,
-        last_at=floor.now,
+    keep_act(
+        DecisionRecord(
+            kind=RecordKind.MODERATION,
+            namespace=floor.room.namespace.path,
+            room=floor.room.name,
+            user_id=target.user_id if target is not None else None,
+            person_key=target.key if target is not None else "",
+            name=target.name if target is not None else "",
+            actor_id=_user_id(floor),
+            allowed=True,
+            message=message,
+            rule=act,
+            created_at=floor.now,
+            last_at=floor.now,
+        )
     )
 
 

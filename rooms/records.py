@@ -5,19 +5,24 @@ transaction of whoever decided, so that the ``ref`` that a client is told can be
 Source: DESIGN section 7, ``DecisionRecord``.
 """
 
+import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Lock
 
+from django.db import transaction
 from django.db.models import F
 
 from rooms.models import DecisionRecord
 from rooms.models.records import RecordKind, new_ref
 from rooms.people import Person
 from rooms.policy_values import Decision
+
+logger = logging.getLogger(__name__)
 
 SAME_WITHIN_S = 60
 PRUNE_LIMIT = 1_000
@@ -131,6 +136,20 @@ def prune_records(now: datetime, days: int) -> int:
     oldest = DecisionRecord.objects.filter(created_at__lt=now - timedelta(days=days))
     doomed = list(oldest.order_by("created_at").values_list("pk", flat=True)[:PRUNE_LIMIT])
     return DecisionRecord.objects.filter(pk__in=doomed).delete()[0] if doomed else 0
+
+
+def keep_act(record: DecisionRecord) -> None:
+    """Keep what somebody did, and log it once that is committed; texts are not logged."""
+    record.save(force_insert=True)
+    about = {
+        "act": record.rule,
+        "namespace": record.namespace,
+        "room": record.room,
+        "user": record.person_key,
+        "actor": record.actor_id,
+        "ref": record.ref,
+    }
+    transaction.on_commit(partial(logger.info, "moderated", extra=about))
 
 
 def _count_in(ref: str, count: int, now: datetime) -> bool:

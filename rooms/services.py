@@ -39,6 +39,7 @@ from rooms.moderating import (
 )
 from rooms.names import clean_room_name, clean_text
 from rooms.people import Person
+from rooms.records import keep_act
 from rooms.requests import check_data
 from rooms.sending import Draft, store_draft
 from rooms.shapes import Shape
@@ -209,14 +210,16 @@ def _person(user: AbstractBaseUser | None) -> Person | None:
 
 def _audit(act: str, room: Room, actor: AbstractBaseUser | None, message: str) -> None:
     now = timezone.now()
-    DecisionRecord.objects.create(
-        kind=RecordKind.MODERATION,
-        namespace=room.namespace.path,
-        room=room.name,
-        actor_id=actor.pk if actor is not None else None,
-        allowed=True,
-        message=message,
-        rule=act,
-        created_at=now,
-        last_at=now,
+    keep_act(
+        DecisionRecord(
+            kind=RecordKind.MODERATION,
+            namespace=room.namespace.path,
+            room=room.name,
+            actor_id=actor.pk if actor is not None else None,
+            allowed=True,
+            message=message,
+            rule=act,
+            created_at=now,
+            last_at=now,
+        )
     )

@@ -274,7 +274,7 @@ class Watch:
                     continue
                 del attendee.seats[room]
                 left.append(seat)
-                await attendee.socket.evicted(room, kicked(room, refused) if tell else {})
+                await attendee.socket.evicted(room, refused, tell=tell)
             if left:
                 vacated.append((attendee, left))
                 sent_away += len(left)

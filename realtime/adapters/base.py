@@ -107,6 +107,24 @@ Observe = Callable[[Broadcast], None]
 AnswerRequest = Callable[[str, Target, bytes], Awaitable[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class AdapterFigures:
+    """What an adapter has done, and what it holds now.
+
+    ``rooms`` are those with sockets of this process, counted by namespace; ``dropped_in`` and
+    ``dropped_out`` messages between processes that were not understood or could not be handed
+    over; ``unsent`` those that wait. ``beat_s`` is how long its own last word took to come back.
+    """
+
+    deliveries: int
+    rooms: dict[str, int]
+    dropped_in: int = 0
+    dropped_out: int = 0
+    unsent: int = 0
+    peers: int = 0
+    beat_s: float | None = None
+
+
 class Adapter(Protocol):
     """Who is in which room of which namespace on this process, and delivery to all processes.
 
@@ -162,6 +180,9 @@ class Adapter(Protocol):
 
         Waits for all processes that are known to live, at most ``timeout_s``.
         """
+
+    def figures(self) -> AdapterFigures:
+        """Return what operators want to know."""
 
     @property
     def is_shared(self) -> bool:

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import re
 import secrets
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from realtime.adapters.base import Broadcast, Member, Replies, Target
+from realtime.adapters.base import AdapterFigures, Broadcast, Member, Replies, Target
 from realtime.adapters.envelope import (
     EnvelopeCodec,
     LayerBeat,
@@ -144,6 +145,7 @@ class ChannelLayerAdapter:
         self.steady_since: float | None = None
         self.dropped_in = 0
         self.dropped_out = 0
+        self._beat_s: float | None = None
 
     async def start(self) -> None:
         """Open this process's channel and keep it served."""
@@ -277,6 +279,17 @@ class ChannelLayerAdapter:
         finally:
             del self._gatherings[request.id]
         return Replies(tuple(gathering.answers), gathering.missing)
+
+    def figures(self) -> AdapterFigures:
+        """Return what operators want to know."""
+        return replace(
+            self._local.figures(),
+            dropped_in=self.dropped_in,
+            dropped_out=self.dropped_out,
+            unsent=self._unsent.qsize(),
+            peers=len(self._peers.living(asyncio.get_running_loop().time())),
+            beat_s=self._beat_s,
+        )
 
     async def meet(self, patience_s: float) -> None:
         """Find out who lives, for a process that has just come: ask, and listen so long."""
@@ -466,6 +479,7 @@ class ChannelLayerAdapter:
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
             self._probe_seen.clear()
+            sent_at = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_S):
                     await self._layer.group_send(group, message)
@@ -473,9 +487,10 @@ class ChannelLayerAdapter:
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
                 self._lose("probe", error)
             else:
+                self._beat_s = asyncio.get_running_loop().time() - sent_at
                 if self.lost_at is not None:
                     self.lost_at = None
-                    logger.info("layer is back")
+                    logger.info("layer is back", extra={"process_id": self._process_id})
                 if self.steady_since is None:
                     self.steady_since = asyncio.get_running_loop().time()
 
@@ -486,7 +501,10 @@ class ChannelLayerAdapter:
         self.steady_since = None
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
-            logger.error("layer lost", extra={"doing": doing, "error": repr(error)})
+            logger.error(
+                "layer lost",
+                extra={"process_id": self._process_id, "doing": doing, "error": repr(error)},
+            )
             for ready in self._waiting.values():
                 if not ready.done():
                     ready.set_result(None)

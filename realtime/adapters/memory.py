@@ -6,11 +6,13 @@ here waits, so no table changes under a pass.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from realtime.adapters.base import (
+    AdapterFigures,
     AnswerRequest,
     Broadcast,
     Member,
@@ -217,6 +219,11 @@ class MemoryAdapter:
         """Do what a request asks on this process."""
         async with asyncio.timeout(timeout_s):
             return await self._answer(operation, target, content)
+
+    def figures(self) -> AdapterFigures:
+        """Return what operators want to know."""
+        rooms = Counter(namespace for namespace, _room in self._rooms)
+        return AdapterFigures(self.deliveries, dict(rooms))
 
     def deliver(self, broadcast: Broadcast) -> None:
         """Hand an event to the sockets of this process that it is for."""

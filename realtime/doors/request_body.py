@@ -26,6 +26,8 @@ async def read_body(receive: Receive, *, max_bytes: int) -> bytes:
                 raise SessionClosed("transport error")
             body += message.get("body", b"")
             if len(body) > max_bytes:
-                raise BodyTooLarge(f"more than {max_bytes} bytes in one body")
+                raise BodyTooLarge(
+                    f"more than {max_bytes} bytes in one body", limit="max_payload_bytes"
+                )
             if not message.get("more_body"):
                 return bytes(body)

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from realtime.counting import count_limit
 from realtime.doors.engine_requests import EngineError
 from realtime.doors.http_answers import HTML, JSON, NO_STORE, TEXT, Headers
 from realtime.doors.request_body import BodyTooLarge, read_body
@@ -98,6 +99,7 @@ async def _post(
     try:
         await session.take_body(lambda: read_body(receive, max_bytes=max_bytes))
     except BodyTooLarge:
+        count_limit("max_payload_bytes")
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     except ProtocolError:
         status = HTTPStatus.BAD_REQUEST

@@ -50,6 +50,7 @@ async def serve_websocket(
         receive,
         send,
         max_bytes=options.max_payload_bytes,
+        max_bytes_option="max_payload_bytes",
         outbox_bytes=options.outbox_bytes,
         outbox_messages=options.outbox_messages,
         on_overflow=overflow,

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 Address = IPv4Address | IPv6Address
 _FORWARDING_HEADERS = (b"x-forwarded-for", b"forwarded", b"x-forwarded-host", b"x-forwarded-proto")
+_PROXY_MARKS = frozenset({b"forwarded", b"via", b"x-real-ip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,20 @@ def client_of(scope: Scope, proxies: tuple[Network, ...]) -> Client:
 
 def is_from_proxy(scope: Scope, proxies: tuple[Network, ...]) -> bool:
     """Say whether the peer may speak for others."""
+    return is_peer_in(scope, proxies)
+
+
+def is_forwarded(scope: Scope) -> bool:
+    """Say whether any proxy put its mark on a request, trusted or not."""
+    return any(
+        name.startswith(b"x-forwarded") or name in _PROXY_MARKS for name, _value in scope["headers"]
+    )
+
+
+def is_peer_in(scope: Scope, networks: tuple[Network, ...]) -> bool:
+    """Say whether the other end of the connection is in one of these networks."""
     peer = _parse((scope.get("client") or (None,))[0])
-    return peer is not None and _is_in(peer, proxies)
+    return peer is not None and _is_in(peer, networks)
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:

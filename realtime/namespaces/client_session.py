@@ -1,5 +1,6 @@
 """What the sockets of one connection share, and how many sessions somebody may hold."""
 
+import logging
 import secrets
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,10 +10,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from realtime.conf import Options
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import Refused
 from realtime.namespaces.addresses import Client
 from realtime.namespaces.authenticators import SHARED
 from realtime.transports.base import Scope
+
+logger = logging.getLogger(__name__)
 
 _BINDING_BYTES = 16
 
@@ -45,6 +49,21 @@ class ClientSession:
         """Return the scope of one socket."""
         return {**self.scope, "url_route": url_route}
 
+    @property
+    def age_s(self) -> float:
+        """For how many seconds it has been open."""
+        return (datetime.now(UTC) - self.opened_at).total_seconds()
+
+    def log_opened(self, process_id: str) -> None:
+        """Say that it began; whose it is, its sockets say."""
+        logger.debug("session opened", extra={"door": self.door, "process_id": process_id})
+
+    def log_closed(self, process_id: str, reason: str) -> None:
+        """Say that it is over, and why."""
+        if logger.isEnabledFor(logging.DEBUG):
+            about = {"door": self.door, "process_id": process_id, "reason": reason}
+            logger.debug("session closed", extra={**about, "seconds": round(self.age_s, 3)})
+
 
 class SessionCounts:
     """How many sessions each address and each user holds on this process."""
@@ -62,11 +81,12 @@ class SessionCounts:
         there, so that no limit is set on it.
         """
         address = session.client.address
-        if address is None or session.client.is_proxied_blindly:
-            return True
-        if self._most_per_address and self._by_address[address] >= self._most_per_address:
-            return False
-        self._by_address[address] += 1
+        if address is not None and not session.client.is_proxied_blindly:
+            if self._most_per_address and self._by_address[address] >= self._most_per_address:
+                count_limit("max_sessions_per_address")
+                return False
+            self._by_address[address] += 1
+        current_counts().sessions.add(session.door)
         return True
 
     def sign_in(self, session: ClientSession, user_id: str) -> None:
@@ -74,6 +94,7 @@ class SessionCounts:
         if user_id in session.users:
             return
         if self._most_per_user and self._by_user[user_id] >= self._most_per_user:
+            count_limit("max_sessions_per_user")
             raise Refused("rate_limited", _("You have too many connections open."))
         self._by_user[user_id] += 1
         session.users.add(user_id)

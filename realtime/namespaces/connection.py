@@ -12,11 +12,12 @@ from typing import Any, Protocol
 from django.utils.translation import gettext as _
 
 from realtime.conf import Options
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import Refused
 from realtime.namespaces.client_session import ClientSession
-from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Process
+from realtime.namespaces.process import INVALID_NAMESPACE, Process
 from realtime.namespaces.recovery import RECOVERY_KEYS
-from realtime.namespaces.socket import EndReason, Socket, SocketState
+from realtime.namespaces.socket import UNKNOWN_NAMESPACE, EndReason, Socket, SocketState
 from realtime.protocol.msgpack_packets import MsgpackPacketDecoder
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
 from realtime.protocol.wire_message import WireMessage
@@ -87,6 +88,7 @@ class Connection:
         self._room: asyncio.Future[None] | None = None
         self._deadline = self._start_deadline()
         process.connections.add(self)
+        session.log_opened(process.id)
 
     # As the session's handler.
 
@@ -132,6 +134,7 @@ class Connection:
         self._deadline.cancel()
         self._process.connections.discard(self)
         self._process.close_session(self.session)
+        self.session.log_closed(self._process.id, reason)
         for socket in tuple(self._sockets.values()):
             socket.closed(reason)
         self._sockets.clear()
@@ -212,10 +215,12 @@ class Connection:
             return
         most = self._process.options.max_namespaces
         if most and len(self._sockets) >= most:
+            count_limit("max_namespaces")
             self._refuse(namespace, Refused("rate_limited", _("Too many namespaces.")))
             return
         route = self._process.routing.match(namespace)
         if route is None:
+            current_counts().connects.add(UNKNOWN_NAMESPACE, UNKNOWN_NAMESPACE)
             self.send(self.wire.refused(namespace, INVALID_NAMESPACE, None), False)
             return
         auth: dict[str, Any] = packet.data or {}
@@ -256,6 +261,7 @@ class Connection:
 
     def _time_out(self) -> None:
         if not self._sockets:
+            count_limit("connect_timeout_s")
             self._breach()
             return
         # Somebody is still being asked for; a refusal must not leave the session to live for ever.

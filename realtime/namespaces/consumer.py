@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from realtime.namespaces.socket import Socket
 
 
+UNKNOWN_EVENT = "unknown_event"
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
     """The process that serves; ``is_only`` says that no other can share its sockets."""
@@ -107,6 +110,16 @@ class NamespaceConsumer(AsyncConsumer):
         """
         del namespace, event, args
         return None
+
+    @classmethod
+    def namespace_label(cls, namespace: str, pattern: str) -> str:
+        """Return how a namespace is called in metrics, where a ``pattern`` matches many.
+
+        The pattern by default: clients may write anything in its place. A class whose namespaces
+        are a list that the site keeps returns the namespace.
+        """
+        del namespace
+        return pattern
 
     async def connect(self, auth: dict[str, Any]) -> None:
         """Take a socket in, or raise ``Refused(code, message)``.
@@ -264,6 +277,13 @@ class NamespaceConsumer(AsyncConsumer):
         """Give the consumer its socket; once."""
         self._socket = socket
 
+    @classmethod
+    def event_label(cls, name: Any) -> str:
+        """Return how an event is called in metrics: by its name if it is a declared one."""
+        if isinstance(name, str) and name in cls.handlers:
+            return name
+        return CATCH_ALL if CATCH_ALL in cls.handlers else UNKNOWN_EVENT
+
     async def dispatch_event(self, name: Any, args: list[Any]) -> Any:
         """Find, decode and run; return what the handler does. Raises ``Refused`` and its errors."""
         handler = self.handlers.get(name) if isinstance(name, str) else None
@@ -274,7 +294,7 @@ class NamespaceConsumer(AsyncConsumer):
             handler = self.handlers.get(CATCH_ALL)
             if handler is None or not isinstance(name, str):
                 raise Refused(
-                    "unknown_event",
+                    UNKNOWN_EVENT,
                     _("There is no event “%(event)s” here.") % {"event": str(name)[:64]},
                 )
             values = [name, *handler.decode(args)]

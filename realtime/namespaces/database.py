@@ -10,14 +10,17 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.db import close_old_connections, connections
 from django.utils.translation import gettext as _
 
+from realtime.counting import Times, count_limit
 from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.running import find_process
 
@@ -34,12 +37,30 @@ QUEUE_PER_THREAD = 64
 KEEP_CONNECTION_S = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class PoolFigures:
+    """What a pool does: threads there, of them idle, units that wait; and how long they took.
+
+    ``waited`` is the time before a thread took a unit, ``worked`` the time within it.
+    """
+
+    threads: int
+    idle: int
+    waiting: int
+    waited: Times
+    worked: Times
+
+
 class LaneExecutor(Executor):
     """Runs the database work of sockets somewhere; ``submit`` is called on their event loop."""
 
     def wait(self, future: Future[Result]) -> Result:
         """Block the calling thread until a future is done; return its result."""
         return future.result()
+
+    def figures(self) -> PoolFigures | None:
+        """Return what operators want to know, where something is known."""
+        return None
 
 
 class DatabaseExecutor(LaneExecutor):
@@ -56,6 +77,8 @@ class DatabaseExecutor(LaneExecutor):
         self._threads: list[threading.Thread] = []
         self._idle = 0
         self._is_shut = False
+        self._waited = Times()
+        self._worked = Times()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Queue a call; its exceptions come back in the future."""
@@ -63,6 +86,7 @@ class DatabaseExecutor(LaneExecutor):
             if self._is_shut:
                 raise RuntimeError("the database pool is shut")
             if self._work.qsize() >= self._max_waiting:
+                count_limit("database_threads")
                 raise Refused("busy", _("The server is busy. Try again in a moment."))
             if self._work.qsize() >= self._idle and len(self._threads) < self._max_threads:
                 self._start_thread()
@@ -70,6 +94,14 @@ class DatabaseExecutor(LaneExecutor):
             work = _Work(Future(), fn, args, kwargs)
             self._work.put(work)
         return work.future
+
+    def figures(self) -> PoolFigures:
+        """Return what operators want to know."""
+        with self._lock:
+            waiting = self._work.qsize()
+            return PoolFigures(
+                len(self._threads), self._idle, waiting, self._waited.copy(), self._worked.copy()
+            )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the threads once what is queued is done (or cancelled)."""
@@ -102,7 +134,12 @@ class DatabaseExecutor(LaneExecutor):
             if work is None:
                 connections.close_all()
                 return
+            began_at = time.perf_counter()
             work.run()
+            worked_s = time.perf_counter() - began_at
+            with self._lock:
+                self._waited.add(began_at - work.queued_at)
+                self._worked.add(worked_s)
             # The loop variable would keep the last call's arguments alive.
             del work
 
@@ -129,6 +166,7 @@ class _Work:
         kwargs: dict[str, Any],
     ) -> None:
         self.future = future
+        self.queued_at = time.perf_counter()
         self._function = function
         self._args = args
         self._kwargs = kwargs
@@ -160,6 +198,7 @@ class DatabasePool:
     def __init__(self, executor: LaneExecutor) -> None:
         self._executor = executor
         self.wait = executor.wait
+        self.figures = executor.figures
 
     @contextlib.asynccontextmanager
     async def lane(self) -> AsyncIterator[None]:

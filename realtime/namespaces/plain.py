@@ -9,13 +9,14 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import ProtocolError, Refused, SessionClosed
 from realtime.namespaces.client_session import ClientSession
 from realtime.namespaces.consumer import NamespaceConsumer
 from realtime.namespaces.door import open_door
-from realtime.namespaces.process import INVALID_NAMESPACE, UNKNOWN_NAMESPACE, Process
+from realtime.namespaces.process import INVALID_NAMESPACE, Process
 from realtime.namespaces.running import find_process
-from realtime.namespaces.socket import EndReason, Socket
+from realtime.namespaces.socket import UNKNOWN_NAMESPACE, EndReason, Socket
 from realtime.protocol.plain_frames import PlainAck, PlainEvent, decode_frame
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import PLAIN_WIRE, Wire
@@ -70,6 +71,7 @@ class PlainConnection:
         process = self._process
         socket = self._socket = process.bind_socket(consumer, namespace, url_route, self)
         process.connections.add(self)
+        self.session.log_opened(process.id)
         socket.start({})
         try:
             await self._reading.run(self._read(socket))
@@ -78,6 +80,7 @@ class PlainConnection:
         finally:
             process.connections.discard(self)
             socket.closed("transport close")
+            self.session.log_closed(process.id, socket.reason or "transport close")
             await self._transport.closed()
 
     def refuse_all(self, refused: Refused) -> None:
@@ -157,6 +160,8 @@ class PlainConnection:
         try:
             frame = decode_frame(text, max_depth=self._max_depth)
         except ProtocolError as error:
+            if error.limit is not None:
+                count_limit(error.limit)
             # What cannot be read counts like an event: nobody floods us with rubbish either.
             if socket.take_event_token():
                 self.send(PLAIN_WIRE.error("bad_frame", str(error)), False)
@@ -169,6 +174,7 @@ class PlainConnection:
             self.send(PLAIN_WIRE.pong(frame.value), False)
 
     async def _wait_until_ready(self, socket: Socket) -> None:
+        count_limit("inbox_messages")
         self._transport.pause_reading()
         try:
             while not socket.is_ready and not self._is_closed:
@@ -229,6 +235,7 @@ async def _serve(
         receive,
         send,
         max_bytes=options.max_frame_bytes,
+        max_bytes_option="max_frame_bytes",
         outbox_bytes=options.outbox_bytes,
         outbox_messages=options.outbox_messages,
         # The connection is made of this transport.
@@ -241,6 +248,7 @@ async def _serve(
     try:
         await transport.accept()
         if consumer is None:
+            current_counts().connects.add(UNKNOWN_NAMESPACE, UNKNOWN_NAMESPACE)
             connection.refuse_all(Refused(UNKNOWN_NAMESPACE, INVALID_NAMESPACE))
         elif not process.open_session(session):
             refused = Refused("rate_limited", _("Too many connections from your address."))

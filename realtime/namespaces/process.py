@@ -6,6 +6,7 @@ There is one ``Process`` for each event loop that serves sockets.
 import asyncio
 import inspect
 import logging
+import os
 import secrets
 from collections.abc import Coroutine
 from concurrent.futures import Future
@@ -29,7 +30,7 @@ from realtime.namespaces.operations import Operations
 from realtime.namespaces.recovery import RecoveryStore
 from realtime.namespaces.routing import Route, RoutingTable
 from realtime.namespaces.running import find_process, set_running, unset_running
-from realtime.namespaces.socket import Link, Socket
+from realtime.namespaces.socket import UNKNOWN_NAMESPACE, Link, Socket
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,10 @@ Result = TypeVar("Result")
 START_RETRY_S = 1.0
 STOP_TIMEOUT_S = 5.0
 _SOCKET_ID_BYTES = 12
-UNKNOWN_NAMESPACE = "unknown_namespace"
 # Socket.IO clients know an unknown namespace by these words.
 INVALID_NAMESPACE = "Invalid namespace"
+# What consumers that Channels' own router serves are called in metrics.
+MOUNTED_ELSEWHERE = "routed elsewhere"
 
 
 class ProcessState(Enum):
@@ -105,6 +107,7 @@ class Process:
     async def start(self) -> None:
         """Begin to serve. What the classes' ``started`` needs may be away: they are tried again."""
         set_running(self._loop, self)
+        logger.info("process started", extra={"process_id": self.id, "pid": os.getpid()})
         await self.adapter.start()
         self._unstarted = list(self.routing.consumer_classes)
         await self._start_classes()
@@ -117,6 +120,8 @@ class Process:
             return
         self.state = ProcessState.DRAINING
         leaving = list(self.connections)
+        about = {"process_id": self.id, "connections": len(leaving), "seconds": seconds}
+        logger.info("process drains", extra=about)
         began_at = self._loop.time()
         for index, connection in enumerate(leaving):
             wait_s = began_at + seconds * index / len(leaving) - self._loop.time()
@@ -144,6 +149,7 @@ class Process:
         await self.adapter.stop()
         self.database.shutdown()
         unset_running(self._loop)
+        logger.info("process stopped", extra={"process_id": self.id})
 
     def spawn(self, running: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Run something that this process owns; ``stop`` waits for it."""
@@ -183,8 +189,10 @@ class Process:
         """Find out who it is and let them hear their namespace; raises ``Refused``."""
         consumer = socket.consumer
         kwargs = consumer.scope["url_route"]["kwargs"]
+        socket.label = UNKNOWN_NAMESPACE
         if not await type(consumer).admits(socket.namespace, kwargs):
             raise Refused(UNKNOWN_NAMESPACE, INVALID_NAMESPACE)
+        socket.label = self.label_of(socket)
         identity = await authenticate(consumer.scope, auth)
         if identity.user_id is not None:
             self.sessions.sign_in(socket.session, identity.user_id)
@@ -197,6 +205,15 @@ class Process:
         self.sockets[socket.socket_id] = socket
         if socket.reason is None:
             self.adapter.add(socket.namespace, socket, identity.user_id)
+
+    def label_of(self, socket: Socket) -> str:
+        """Return how an admitted socket's namespace is called in metrics."""
+        route = self.routing.match(socket.namespace)
+        # Channels' own router may have found the class instead.
+        pattern = route.pattern if route is not None else MOUNTED_ELSEWHERE
+        if pattern == socket.namespace:
+            return pattern
+        return type(socket.consumer).namespace_label(socket.namespace, pattern)
 
     def forget(self, socket: Socket) -> None:
         """A socket has ended."""
@@ -244,6 +261,7 @@ class Process:
         self._unstarted = []
         if self.state is ProcessState.STARTING:
             self.state = ProcessState.READY
+            logger.info("process ready", extra={"process_id": self.id})
 
     async def _keep_starting(self) -> None:
         while self._unstarted:

@@ -16,6 +16,7 @@ from typing import Any
 
 from realtime.adapters.base import Broadcast
 from realtime.conf import Options
+from realtime.counting import count_limit
 from realtime.protocol.msgpack_packets import MsgpackWire
 from realtime.protocol.wire_message import WireMessage
 from realtime.protocol.wires import SocketIoWire, Wire
@@ -61,12 +62,16 @@ class Sent:
         self._messages: deque[WireMessage] = deque()
         self._bytes = 0
         self._last_dropped: str | None = None
+        # The option that made the latest of them make room.
+        self.dropped_for = ""
 
     def add(self, message: WireMessage) -> None:
         """Remember a message that has an offset; the oldest make room."""
         self._messages.append(message)
         self._bytes += message.size
         while len(self._messages) > self._max_packets or self._bytes > self._max_bytes:
+            is_many = len(self._messages) > self._max_packets
+            self.dropped_for = "recovery_packets" if is_many else "recovery_bytes"
             oldest = self._messages.popleft()
             self._bytes -= oldest.size
             self._last_dropped = oldest.offset
@@ -149,7 +154,7 @@ class RecoveryStore:
             self.forget(next(iter(self._ghosts)))
         self._ghosts[ghost.pid] = ghost
         loop = asyncio.get_running_loop()
-        self._timers[ghost.pid] = loop.call_later(self._options.recovery_s, self.forget, ghost.pid)
+        self._timers[ghost.pid] = loop.call_later(self._options.recovery_s, self._expire, ghost.pid)
 
     def find(self, namespace: str, auth: dict[str, Any]) -> Return | None:
         """Return the ghost that a CONNECT's payload asks for, if it can still be recovered."""
@@ -159,7 +164,15 @@ class RecoveryStore:
         ghost = self._ghosts.get(pid)
         if ghost is None or ghost.namespace != namespace or ghost.is_claimed:
             return None
-        return Return(ghost, offset) if ghost.sent.after(offset) is not None else None
+        if ghost.sent.after(offset) is not None:
+            return Return(ghost, offset)
+        if ghost.sent.dropped_for:
+            count_limit(ghost.sent.dropped_for)
+        return None
+
+    def _expire(self, pid: str) -> None:
+        count_limit("recovery_s")
+        self.forget(pid)
 
     def forget(self, pid: str) -> None:
         """Forget a ghost."""

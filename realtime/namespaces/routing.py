@@ -16,12 +16,16 @@ MAX_NAMESPACE_BYTES = 128
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A namespace and who serves it; ``url_route`` is what Channels' own router would set."""
+    """A namespace and who serves it; ``url_route`` is what Channels' own router would set.
+
+    ``pattern`` is the route as it was written, with a slash before it.
+    """
 
     namespace: str
     consumer_class: type[NamespaceConsumer]
     initkwargs: dict[str, Any]
     url_route: dict[str, Any]
+    pattern: str = ""
 
     def make_consumer(self) -> NamespaceConsumer:
         """Return a new instance, for one socket."""
@@ -73,6 +77,7 @@ class RoutingTable:
                 consumer_class=_consumer_class(route),
                 initkwargs=getattr(route.callback, "consumer_initkwargs", {}),
                 url_route={"args": args, "kwargs": {**kwargs, **route.default_args}},
+                pattern=f"/{route.pattern}",
             )
         return None
 

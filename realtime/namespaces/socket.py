@@ -16,6 +16,7 @@ from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from realtime.conf import Options
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import AckTimeout, Refused, SessionClosed, UsageError
 from realtime.namespaces.authenticators import SHARED_GUEST
 from realtime.namespaces.client_session import ClientSession
@@ -49,6 +50,8 @@ INBOX_MAX_EVENTS = 1_000
 INBOX_MAX_BYTES = 262_144
 # How long a handler may go on after its client has left.
 LEAVE_GRACE_S = 10.0
+OK = "ok"
+UNKNOWN_NAMESPACE = "unknown_namespace"
 _INTERNAL = "internal"
 
 
@@ -160,6 +163,10 @@ class Socket:
         self.reason: str | None = None
         self._link = link
         self._loop = loop
+        self._began_at = now
+        self._counts = current_counts()
+        # Where this socket is counted: its namespace, or a common label of many.
+        self.label = UNKNOWN_NAMESPACE
         # Until the client knows that it is in, nothing else may reach it.
         self._unsent: list[tuple[WireMessage, bool]] = []
         self.send: SendMessage = self._send_later
@@ -194,6 +201,22 @@ class Socket:
         """What carries the connection now: ``websocket`` or ``polling``."""
         return self._link.transport_name
 
+    def about(self, **more: object) -> dict[str, object]:
+        """Return what a log line says of this socket: no secret is among it."""
+        identity = getattr(self.consumer, "identity", None)
+        return {
+            "namespace": self.namespace,
+            "socket_id": self.socket_id,
+            "process_id": self.process.id,
+            "user": identity.id if identity is not None else None,
+            **more,
+        }
+
+    @property
+    def inbox_bytes(self) -> int:
+        """Bytes of events, roughly, that the handlers have not taken yet."""
+        return self._inbox_bytes
+
     @property
     def link_state(self) -> LinkState:
         """How the connection stands at this instant."""
@@ -224,6 +247,7 @@ class Socket:
         is_full = len(self._inbox) >= INBOX_MAX_EVENTS
         # One large event passes into an empty inbox: its size has a limit of its own.
         if is_full or (self._inbox and self._inbox_bytes + size > INBOX_MAX_BYTES):
+            count_limit("inbox_messages")
             self.end(EndReason.RATE_LIMITED.value)
             return
         self._inbox.append(_Event(name, args, ack_id, size))
@@ -236,6 +260,7 @@ class Socket:
         wait_s = self._events.take(now)
         if not wait_s:
             return True
+        count_limit("events_per_s")
         if self._patience.is_over(now):
             self.end(EndReason.RATE_LIMITED.value)
         else:
@@ -311,6 +336,7 @@ class Socket:
             async with asyncio.timeout(timeout_s):
                 answer = await future
         except TimeoutError:
+            count_limit("ack_timeout_s")
             raise AckTimeout(f"no answer to {event!r} within {timeout_s:g} s") from None
         return answer[0] if len(answer) == 1 else tuple(answer) or None
 
@@ -320,6 +346,7 @@ class Socket:
         self._next_ack_id += 1
         most = self.options.max_pending_acks
         while most and len(self._acks) >= most:
+            count_limit("max_pending_acks")
             oldest = next(iter(self._acks))
             _fail(self._acks.pop(oldest), "too many events wait for an answer")
         future = self._acks[ack_id] = self._loop.create_future()
@@ -386,10 +413,16 @@ class Socket:
         except SessionClosed:
             self._abandon()
         except Exception:
-            logger.exception("connect failed", extra=self._about())
+            logger.exception("connect failed", extra=self.about())
             self._refuse_connect(_internal_error())
         else:
             if self.state is not SocketState.CLOSED and self._is_intact():
+                self._counts.connects.add(self.label, OK)
+                transport = self._link.transport_name
+                logger.info(
+                    "socket connected",
+                    extra=self.about(door=self.session.door, transport=transport),
+                )
                 self._accept(admitted)
                 return True
             # The client left while we made up our mind: nobody ever knew of this socket.
@@ -449,6 +482,8 @@ class Socket:
         return self._link.send(message, volatile)
 
     def _refuse_connect(self, refused: Refused) -> None:
+        self._counts.connects.add(self.label, refused.code)
+        logger.info("socket refused", extra=self.about(code=refused.code, door=self.session.door))
         was_open = self.state is not SocketState.CLOSED
         if self._return is not None:
             # Who is not admitted gets nothing of it back, now or later.
@@ -472,7 +507,7 @@ class Socket:
             consumer_class, consumer=self.consumer, **about
         ):
             if isinstance(error, Exception):
-                logger.error("signal receiver failed", exc_info=error, extra=self._about())
+                logger.error("signal receiver failed", exc_info=error, extra=self.about())
 
     async def _serve(self) -> None:
         while True:
@@ -495,30 +530,44 @@ class Socket:
             self._grace.cancel()
         if self._expiry is not None:
             self._expiry.cancel()
+        reason = self.reason or "transport close"
+        self._counts.disconnects.add(self.label, reason)
+        seconds = round(self._loop.time() - self._began_at, 3)
+        logger.info("socket disconnected", extra=self.about(reason=reason, seconds=seconds))
         try:
-            await self.consumer.disconnected(self.reason or "transport close")
+            await self.consumer.disconnected(reason)
         except Exception:
-            logger.exception("disconnected() failed", extra=self._about())
-        await self._signal(socket_disconnected, reason=self.reason or "transport close")
+            logger.exception("disconnected() failed", extra=self.about())
+        await self._signal(socket_disconnected, reason=reason)
 
     async def _handle(self, event: _Event) -> None:
+        began_at = self._loop.time()
+        code = OK
         try:
             result = await self.consumer.dispatch_event(event.name, event.args)
         except Refused as refused:
+            code = refused.code
             self._refuse(event.ack_id, refused)
         except SessionClosed:
             pass
         except Exception:
-            logger.exception("event failed", extra=self._about(event.name))
+            code = _INTERNAL
+            logger.exception("event failed", extra=self.about(event=str(event.name)[:128]))
             self._refuse(event.ack_id, _internal_error())
         else:
+            if type(result) is dict and result.get("ok") is False:
+                # A refusal that the handler has worded itself.
+                code = str(result.get("code"))
             if event.ack_id is not None and result is not NO_ACK:
                 self._answer(event.ack_id, _values(result))
+        name = self.consumer.event_label(event.name)
+        self._counts.events.add(self.label, name, code, self._loop.time() - began_at)
 
     def take_join_token(self) -> None:
         """Count a request to join; raises ``Refused("rate_limited")`` if it is too much."""
         wait_s = self._joins.take(self._loop.time())
         if wait_s:
+            count_limit("joins_per_s")
             raise _rate_limited(wait_s)
 
     # Sending.
@@ -528,6 +577,7 @@ class Socket:
             return False
         most = self.options.outbox_messages
         if most and len(self._unsent) >= most:
+            count_limit("outbox_messages")
             self.overflow()
             return False
         self._unsent.append((message, volatile))
@@ -537,7 +587,7 @@ class Socket:
         try:
             args = encode_arguments(values)
         except UsageError:
-            logger.exception("ack cannot be encoded", extra=self._about())
+            logger.exception("ack cannot be encoded", extra=self.about())
             args = encode_arguments([_internal_error().answer()])
         self.send(self.wire.ack(self.namespace, ack_id, args), False)
 
@@ -602,10 +652,6 @@ class Socket:
             # A timer that is too far away overflows; a socket does not live that long either.
             delay_s = min(max(delay_s, 0.0), 30 * 24 * 3600.0)
             self._expiry = self._loop.call_later(delay_s, self.end, EndReason.SIGNED_OUT.value)
-
-    def _about(self, event: Any = None) -> dict[str, Any]:
-        about: dict[str, Any] = {"namespace": self.namespace, "socket_id": self.socket_id}
-        return about if event is None else {**about, "event": str(event)[:128]}
 
 
 def _send_nothing(message: WireMessage, volatile: bool = False) -> bool:

@@ -28,7 +28,7 @@ def decode_json(text: str, *, max_depth: int) -> Any:
     """
     # Most texts have fewer brackets than the limit: then nothing needs counting.
     if text.count("[") + text.count("{") > max_depth and _is_deeper(text, max_depth):
-        raise ProtocolError(f"JSON nests deeper than {max_depth}")
+        raise ProtocolError(f"JSON nests deeper than {max_depth}", limit="max_json_depth")
     try:
         return _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:

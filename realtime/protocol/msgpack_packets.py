@@ -76,7 +76,10 @@ class MsgpackPacketDecoder:
         )
         # The record itself is one level that the default parser's text has not.
         if not _is_plain(packet.data, self._max_depth):
-            raise ProtocolError(f"data nests deeper than {self._max_depth}, or is not like JSON")
+            raise ProtocolError(
+                f"data nests deeper than {self._max_depth}, or is not like JSON",
+                limit="max_json_depth",
+            )
         if packet.data is not None:
             require_shape(packet)
         return packet

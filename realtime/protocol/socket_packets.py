@@ -128,7 +128,7 @@ def _split_attachment_count(rest: str, max_attachments: int) -> tuple[int, str]:
     if not dash or not (digits.isascii() and digits.isdecimal()):
         raise ProtocolError("attachment count missing or not a number")
     if len(digits) > len(str(max_attachments)) or int(digits) > max_attachments:
-        raise ProtocolError(f"more than {max_attachments} attachments")
+        raise ProtocolError(f"more than {max_attachments} attachments", limit="max_attachments")
     return int(digits), rest
 
 

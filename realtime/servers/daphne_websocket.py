@@ -16,9 +16,10 @@ from autobahn.websocket.types import ConnectionDeny, ConnectionRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
 from realtime.conf import Options
-from realtime.servers.closing import CLOSE_TIMEOUT_S, fit_reason
+from realtime.counting import count_limit
+from realtime.servers.closing import CLOSE_TIMEOUT_S, TOO_BIG, fit_reason
 from realtime.servers.daphne_frames import DaphneFrames, TcpTransport
-from realtime.servers.doors import max_message_bytes, needs_pings
+from realtime.servers.doors import max_message_bytes, max_message_option, needs_pings
 from realtime.transports.base import Message
 
 # Close codes that stand for "no code" and "no close frame" (RFC 6455 section 7.4.1).
@@ -275,6 +276,8 @@ class RealtimeWebSocket(WebSocketProtocol):
         # still comes is read and thrown away: closing at once would reset the connection, and
         # the peer would never see the code.
         self.failedByMe = True
+        if code == TOO_BIG:
+            count_limit(max_message_option(self.options, self.path.decode("ascii")))
         self.end(code, reason)
         self.transport.loseWriteConnection()
 
@@ -352,6 +355,7 @@ class RealtimeWebSocket(WebSocketProtocol):
         if self._was_heard or self._is_paused:
             self._set_timer(self.options.ping_interval_s, self._ping)
         else:
+            count_limit("ping_timeout_s")
             self.end(1011, "ping timeout")
 
     def _set_timer(self, seconds: float, callback: Callable[[], None] | None) -> None:

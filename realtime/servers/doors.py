@@ -18,6 +18,13 @@ def max_message_bytes(options: Options, path: str) -> int:
     return largest_message_bytes(options)
 
 
+def max_message_option(options: Options, path: str) -> str:
+    """Return the name of the option that says so."""
+    if path.startswith(options.ws_prefix) and not path.startswith(options.socketio_path):
+        return "max_frame_bytes"
+    return "max_payload_bytes"
+
+
 def largest_message_bytes(options: Options) -> int:
     """Return the limit of the door that allows more; some servers have one limit for all paths."""
     return max(options.max_payload_bytes, options.max_frame_bytes)

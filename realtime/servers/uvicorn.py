@@ -22,8 +22,14 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from realtime.conf import Options
-from realtime.servers.closing import CLOSE_TIMEOUT_S, fit_reason
-from realtime.servers.doors import largest_message_bytes, max_message_bytes, needs_pings
+from realtime.counting import count_limit
+from realtime.servers.closing import CLOSE_TIMEOUT_S, TOO_BIG, fit_reason
+from realtime.servers.doors import (
+    largest_message_bytes,
+    max_message_bytes,
+    max_message_option,
+    needs_pings,
+)
 from realtime.servers.lifecycle import ServerLife
 from realtime.servers.listening import BACKLOG, listen
 from realtime.transports.base import FRAMES_EXTENSION, AsgiApplication
@@ -218,6 +224,8 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Too large or malformed: the parser has written the close frame."""
         close = self.conn.close_sent
+        if close is not None and close.code == TOO_BIG:
+            count_limit(max_message_option(self.options, self.scope["path"]))
         if close is not None:
             self._begin_closing(close.code, close.reason)
         self._shut_own_half()
@@ -231,6 +239,7 @@ class RealtimeWebSocket(WebSocketsSansIOProtocol):
         if self.read_paused or self._is_held:
             self.schedule_ping()
             return
+        count_limit("ping_timeout_s")
         self._fail(1011, "ping timeout")
 
     def resume_writing(self) -> None:

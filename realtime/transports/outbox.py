@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from realtime.counting import count_limit, current_counts
 from realtime.protocol.wire_message import WireMessage
 from realtime.transports.base import FrameWriter, Send
 from realtime.transports.stepping import Suspended, step
@@ -75,10 +76,13 @@ class Outbox:
         if self._is_closed:
             return False
         if volatile and self._is_blocked:
+            self._drop_volatile(1)
             return False
         if self._is_full() and not self._make_room():
-            if not volatile:
-                self._on_overflow()
+            if volatile:
+                self._drop_volatile(1)
+            else:
+                self._overflow()
             return False
         self._add(message, volatile)
         return True
@@ -172,9 +176,20 @@ class Outbox:
             self.flush()
             return not self._is_full()
         kept = [entry for entry in self._waiting if not entry[1]]
+        self._drop_volatile(len(self._waiting) - len(kept))
         self._waiting = deque(kept)
         self._waiting_bytes = sum(message.size for message, _ in kept)
         return not self._is_full()
+
+    def _overflow(self) -> None:
+        is_many = bool(self._max_messages) and len(self._waiting) >= self._max_messages
+        count_limit("outbox_messages" if is_many else "outbox_bytes")
+        # This message, and those that are not written any more.
+        current_counts().outbox_dropped += 1 + len(self._waiting)
+        self._on_overflow()
+
+    def _drop_volatile(self, count: int) -> None:
+        current_counts().volatile_dropped += count
 
     def _write_frames(self, writer: FrameWriter, *, limit: bool = True) -> None:
         waiting = self._waiting

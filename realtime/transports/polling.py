@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from realtime.counting import count_limit, current_counts
 from realtime.exceptions import SessionClosed
 from realtime.protocol.engine_packets import (
     RECORD_SEPARATOR,
@@ -90,10 +91,11 @@ class PollingTransport:
             return False
         # Writable means that a GET waits with nothing to answer it yet.
         if volatile and (self._poll is None or self._waiting):
+            current_counts().volatile_dropped += 1
             return False
         if self._is_full() and not self._drop_volatile():
-            if not volatile:
-                self._on_overflow()
+            # A volatile one only comes this far with nothing before it.
+            self._overflow()
             return False
         self._put(message, volatile)
         self._schedule()
@@ -202,9 +204,17 @@ class PollingTransport:
 
     def _drop_volatile(self) -> bool:
         kept = [entry for entry in self._waiting if not entry[1]]
+        current_counts().volatile_dropped += len(self._waiting) - len(kept)
         self._waiting = deque(kept)
         self._waiting_bytes = sum(message.size for message, _volatile in kept)
         return not self._is_full()
+
+    def _overflow(self) -> None:
+        is_many = bool(self._max_messages) and len(self._waiting) >= self._max_messages
+        count_limit("outbox_messages" if is_many else "outbox_bytes")
+        # This message, and those that nobody fetches any more.
+        current_counts().outbox_dropped += 1 + len(self._waiting)
+        self._on_overflow()
 
     def _wake_room(self) -> None:
         room, self._room = self._room, None

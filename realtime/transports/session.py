@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from realtime.counting import count_limit
 from realtime.exceptions import ProtocolError, SessionClosed
 from realtime.protocol.engine_packets import (
     RECORD_SEPARATOR,
@@ -160,7 +161,9 @@ class Session:
                 transport.send(_PROBE_ANSWER)
                 nudge = self._loop.create_task(self._nudge(polling), name="upgrade nudge")
                 await _expect(transport, EngineType.UPGRADE, "")
-        except (TimeoutError, ProtocolError, SessionClosed):
+        except (TimeoutError, ProtocolError, SessionClosed) as error:
+            if isinstance(error, TimeoutError):
+                count_limit("upgrade_timeout_s")
             transport.finish(Ending.LOST)
             await transport.closed()
             return
@@ -268,6 +271,7 @@ class Session:
         return self._handler is None or self._handler.is_ready
 
     async def _wait_until_ready(self) -> None:
+        count_limit("inbox_messages")
         self._is_reading = False
         try:
             if self._handler is not None:
@@ -277,6 +281,8 @@ class Session:
             self._heartbeat.excuse(self._loop.time())
 
     def _breach(self, error: ProtocolError) -> None:
+        if error.limit is not None:
+            count_limit(error.limit)
         logger.info("session broke the protocol", extra={"error": str(error)})
         self.close("parse error", ending=Ending.BREACH)
 
@@ -291,6 +297,7 @@ class Session:
             self._heartbeat.excuse(now)
         due = self._heartbeat.due(now)
         if due is Due.CLOSE:
+            count_limit("ping_timeout_s")
             self.close("ping timeout", keep=False)
             return
         if due is Due.PING:

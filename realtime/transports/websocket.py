@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
+from realtime.counting import count_limit
 from realtime.exceptions import SessionClosed
 from realtime.protocol.wire_message import WireMessage
 from realtime.transports.base import (
@@ -32,7 +33,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class WebSocketTransport:
-    """A client's WebSocket. ``max_bytes`` bounds one message in; a longer one closes 1009."""
+    """A client's WebSocket. ``max_bytes`` bounds one message in; a longer one closes 1009.
+
+    ``max_bytes_option`` is the option that says so, for whoever counts.
+    """
 
     name = "websocket"
 
@@ -43,6 +47,7 @@ class WebSocketTransport:
         send: Send,
         *,
         max_bytes: int,
+        max_bytes_option: str = "max_payload_bytes",
         outbox_bytes: int,
         outbox_messages: int,
         on_overflow: Callable[[], None],
@@ -51,6 +56,7 @@ class WebSocketTransport:
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
+        self._max_bytes_option = max_bytes_option
         extensions = scope.get("extensions") or {}
         self._writer = cast("FrameWriter | None", extensions.get(FRAMES_EXTENSION))
         self._is_forwarded = FORWARDED_EXTENSION in extensions
@@ -109,6 +115,7 @@ class WebSocketTransport:
         text = message.get("text")
         data: str | bytes = text if text is not None else message.get("bytes") or b""
         if self._is_too_big(data):
+            count_limit(self._max_bytes_option)
             self.close(TOO_BIG, "message too big")
             raise SessionClosed("transport error", TOO_BIG)
         return data

@@ -7,10 +7,17 @@ import pytest
 from django.core.cache import cache
 
 from realtime.server import RealtimeApplication
+from tests.helpers.door_clients import DOORS
 from tests.helpers.engine_links import TRANSPORTS
 from tests.helpers.scattering import scattering
 from tests.helpers.serving import serving
 from tests.namespaces import lab
+
+
+@pytest.fixture(params=DOORS)
+def door(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(params=TRANSPORTS)
