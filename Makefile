@@ -4,7 +4,7 @@ PORT ?= 8000
 ARGS ?=
 # Most tests wait for a server, a browser or a clock: two cores take more than two of them.
 WORKERS ?= 4
-PACKAGES := manage.py bench project realtime rooms tests
+PACKAGES := manage.py bench examples project realtime rooms tests
 
 # What is installed here comes first: ruff, mypy, and Node where the machine has none.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

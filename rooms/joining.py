@@ -17,6 +17,7 @@ from rooms.inviting import Invitations
 from rooms.models import Grant, Room, Seat
 from rooms.models.people import GrantVia
 from rooms.models.records import RecordKind
+from rooms.own_policies import with_laws_of
 from rooms.people import (
     Person,
     Powers,
@@ -177,7 +178,7 @@ class _Batch:
             found = self.rooms.get((request.namespace, request.room))
             if found is None or not found.has_standings or found.row.pk in counts:
                 continue
-            policy = request.policy or found.policy
+            policy = with_laws_of(request.policy, found.policy) if request.policy else found.policy
             subject = subject_of(request.person, Standing(powers=request.powers))
             stranger = decide(policy, subject, Action.JOIN, Credentials(now=self.now))
             if not policy.is_listed or not is_final(stranger):
@@ -374,11 +375,12 @@ class _Batch:
 
 def _policy(attempt: _Attempt) -> Policy:
     """Give the policy that counts: the row's, unless the application has its own."""
-    if attempt.request.policy is not None:
-        return attempt.request.policy
+    own = attempt.request.policy
     if attempt.found is None:
+        if own is not None:
+            return own
         raise ValueError("a room that is not there has no policy")
-    return attempt.found.policy
+    return with_laws_of(own, attempt.found.policy) if own is not None else attempt.found.policy
 
 
 def _seat(request: JoinRequest, room: Room, now: datetime) -> Seat:

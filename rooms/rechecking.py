@@ -13,6 +13,7 @@ from rooms.accounts import Account, find_ended_sessions, read_accounts
 from rooms.denials import Code, denial_message
 from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
+from rooms.own_policies import with_laws_of
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import decide
 from rooms.policy_values import (
@@ -233,7 +234,8 @@ class _Asking:
             return _room_is_gone(name)
         policy: Policy | None = found.policy
         if attendance.own_policies is not None:
-            policy = attendance.own_policies.get(name)
+            own = attendance.own_policies.get(name)
+            policy = with_laws_of(own, found.policy) if own is not None else None
         if policy is None:
             return _room_is_gone(name)
         reason = self.kicks.get((attendance.socket_id, room_id))

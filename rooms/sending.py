@@ -19,6 +19,7 @@ from realtime.exceptions import Refused
 from rooms.denials import Code, denial_message
 from rooms.models import Message, Room
 from rooms.models.records import RecordKind
+from rooms.own_policies import with_laws_of
 from rooms.pacing import Pacing
 from rooms.people import (
     Person,
@@ -334,7 +335,7 @@ def _decide_one(
         message = denial_message(Code.ROOM_CLOSED, request.draft.room)
         gone = Refused(Code.ROOM_CLOSED.value, message, room=request.draft.room)
         return _Verdict(request, standing, None, gone)
-    policy = request.policy or found.policy
+    policy = with_laws_of(request.policy, found.policy) if request.policy else found.policy
     credentials = Credentials(
         now=now,
         is_joined=True,

@@ -12,7 +12,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 
 from project.settings import *  # noqa: F403 -- the environment is read on import
-from project.settings import DATABASES
+from project.settings import DATABASES, INSTALLED_APPS
 
 # A file, since threads share it as processes do in earnest; one for each run, since two may meet.
 DATABASES["default"].setdefault("TEST", {})
@@ -24,5 +24,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 else:
     DATABASES["default"]["TEST"]["NAME"] = f"roomkey_tests_{os.getpid()}"
+
+# What docs/how-to shows.
+INSTALLED_APPS += ["examples.courses"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -121,13 +121,14 @@ class Site:
 
 @asynccontextmanager
 async def serving(
-    games: type[NamespaceConsumer] = RoomNamespace,
+    games: type[NamespaceConsumer] = RoomNamespace, **others: type[NamespaceConsumer]
 ) -> AsyncIterator[Site]:
-    """Serve ``/``, ``/games`` by a class of its own, and every namespace that has a row."""
+    """Serve ``/``, ``/games`` and ``others`` by classes of their own, and all that have a row."""
     application = realtime_application(
         [
             path("", Main.as_asgi()),
             path("games", games.as_asgi()),
+            *(path(name, consumer.as_asgi()) for name, consumer in others.items()),
             path("<slug:name>", RoomNamespace.as_asgi()),
         ],
         http=_no_http,

@@ -1,0 +1,1 @@
+"""Applications of Roomkey that are small enough to be read at once."""
