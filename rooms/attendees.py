@@ -35,8 +35,8 @@ class AttendedSocket(Protocol):
     def end(self, code: str) -> None:
         """End this socket and tell it why."""
 
-    def on_leave(self, room: str) -> Awaitable[None]:
-        """Run after this socket has left a room."""
+    def has_left(self, room: str) -> Awaitable[None]:
+        """Run once this socket's seat in a room is free."""
 
 
 @dataclass(slots=True)

@@ -140,7 +140,7 @@ class Backstage:
             await self._tell_left(attendee, left, [seat])
             attendee.leaving.pop(seat.room, None)
             try:
-                await attendee.socket.on_leave(seat.room)
+                await attendee.socket.has_left(seat.room)
             except Exception:
                 logger.exception("on_leave() failed", extra={"socket_id": socket_id})
 

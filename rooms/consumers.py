@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any, ClassVar, cast
 
 import msgspec
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,7 +29,7 @@ from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
 from realtime.namespaces.socket import LinkState, Socket
-from rooms import answers, requests
+from rooms import answers, requests, signals
 from rooms.accounts import auth_hash_of
 from rooms.arriving import Arrival
 from rooms.attendees import Attendee, Seated
@@ -76,6 +77,10 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     defaults: ClassVar[NamespaceDefaults | None] = None
 
     _begun_at: float
+    # Rooms that the signal ``joined`` was sent of; why some of them, or all, had to be left.
+    _announced: set[str]
+    _evictions: dict[str, str]
+    _end_code = ""
     _attendee: Attendee
     _person: Person
     _powers: KnownPowers
@@ -151,7 +156,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         )
         try:
             admission = await self._backstage.arrivals.submit(Arrival(place, self.defaults))
-        except Refused:
+        except Refused as refused:
+            await self._tell(signals.denied, "", code=refused.code, ref=refused.data.get("ref", ""))
             raise
         except BaseException:
             # The row may be written all the same, by a batch that goes on without us.
@@ -181,7 +187,10 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         rooms = list(self._attendee.seats)
         await self._backstage.depart(self.socket_id)
         for room in rooms:
-            await self.on_leave(room)
+            try:
+                await self.has_left(room)
+            except Exception:
+                logger.exception("on_leave() failed", extra={"socket_id": self.socket_id})
 
     # Events.
 
@@ -204,6 +213,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             # be heard as one or the other.
             answer = refused.answer()
             await self.emit("err", answer["message"], answer)
+            about = {"code": refused.code, "ref": answer.get("ref", "")}
+            await self._tell(signals.denied, asked.room, **about)
             return cast("Refusal", answer)
 
     @event("leaveRoom", codes=answers.INSIDE_CODES)
@@ -213,7 +224,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         await self._backstage.leave(self._attendee, seat)
         await self.leave(seat.room)
         logger.debug("room left", extra=self.socket.about(room=seat.room))
-        await self.on_leave(seat.room)
+        await self.has_left(seat.room)
         return {"ok": True, "room": seat.room}
 
     @event("message", codes=answers.SEND_CODES)
@@ -342,6 +353,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     def bind(self, socket: Socket) -> None:
         """Take the socket; note when, since a re-check may pass by while it is let in."""
         super().bind(socket)
+        self._announced = set()
+        self._evictions = {}
         self._begun_at = time.monotonic()
 
     @property
@@ -362,6 +375,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         current_counts().evictions.add(self.socket.label, refused.code)
         news = kicked(room, refused) if tell else {}
         if news:
+            self._evictions[room] = refused.code
             # To the one socket, without waiting for a client that does not keep up.
             await self.in_(self.socket_id).local.emit("kicked", news)
 
@@ -369,9 +383,20 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         """Let a client that shows what its person may do ask again."""
         await self.in_(self.socket_id).local.emit("rightsChanged", {"room": room})
 
+    async def has_left(self, room: str) -> None:
+        """Tell whoever listens, and the hook, that a seat of this socket is free."""
+        code = self._evictions.pop(room, self._end_code)
+        if room in self._announced:
+            self._announced.discard(room)
+            if code:
+                await self._tell(signals.evicted, room, code=code)
+            await self._tell(signals.left, room)
+        await self.on_leave(room)
+
     def end(self, code: str) -> None:
         """End this socket and tell it why."""
         current_counts().evictions.add(self.socket.label, code)
+        self._end_code = code
         self.socket.end(code)
 
     # Joining.
@@ -436,6 +461,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
                 socket_id=self.socket_id,
                 announce_max=self.options.announce_max,
             )
+            self._announced.add(name)
+            await self._tell(signals.joined, name)
             await self.on_join(name)
         return _join_answer(name, outcome)
 
@@ -524,6 +551,11 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         if makes_room:
             await in_database(make_room_for, self.namespace, room, self.defaults)
         return policy
+
+    async def _tell(self, signal: Signal, room: str, **about: object) -> None:
+        await signals.tell(
+            signal, self, room=room, person=self._person, socket_id=self.socket_id, **about
+        )
 
     # Who and where.
 

@@ -1,8 +1,10 @@
 """Services change the registry once, keep a record, and tell sockets on commit."""
 
+import inspect
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -161,3 +163,14 @@ def test_a_room_that_is_not_there_is_named() -> None:
 
 def _nobody() -> Any:
     return get_user_model()(pk=1)
+
+
+def test_every_service_has_a_twin_and_stands_in_the_reference() -> None:
+    page = (settings.BASE_DIR / "docs/reference/services.md").read_text()
+    plain = [name for name in services.__all__ if f"a{name}" in services.__all__]
+    assert len(plain) * 2 == len(services.__all__)
+    for name in plain:
+        assert f"`{name}(" in page, name
+        assert inspect.iscoroutinefunction(getattr(services, f"a{name}"))
+        given = inspect.signature(getattr(services, name)).parameters
+        assert list(inspect.signature(getattr(services, f"a{name}")).parameters) == list(given)
