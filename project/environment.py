@@ -42,6 +42,17 @@ def read_flag(environment: Mapping[str, str], name: str, *, default: bool) -> bo
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {environment[name]!r}.")
 
 
+def read_choice(environment: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """Read one of some words, in whatever case; an absent or empty variable is the first."""
+    word = environment.get(name, "").strip()
+    known = {choice.lower(): choice for choice in choices}
+    if not word:
+        return choices[0]
+    if word.lower() not in known:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {word!r}.")
+    return known[word.lower()]
+
+
 def read_number(environment: Mapping[str, str], name: str, *, default: int) -> int:
     """Read a whole number of 0 or more; an absent or empty variable is ``default``."""
     word = environment.get(name, "").strip()

@@ -1,16 +1,23 @@
-"""Log records as lines: a time, a level, a logger, the message, and the data in ``key=value`` form.
+"""Log records as lines: words with the data in ``key=value`` form, or one JSON object each.
+
+A time, a level, a logger, the message, and what the code gave by ``extra``.
 
 Text that came from a client can hold anything; here it stays inside its own line.
 """
 
 import datetime
+import json
 import logging
+import math
 import re
 
 # What every record has; anything beyond came by `extra`.
 OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
 # A value longer than this says no more to the reader.
 MAX_VALUE_CHARS = 200
+# `process` is the operating system's number in each record, so that ours has a longer name there.
+RENAMED = {"process_id": "process"}
+FORMATS = ("text", "json")
 BARE_VALUE = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 
@@ -23,9 +30,8 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
-        at = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
         words = [
-            at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            instant_of(record),
             record.levelname,
             record.name,
             escape(record.getMessage()),
@@ -40,10 +46,44 @@ class LineFormatter(logging.Formatter):
         return "\n".join([line, *(f"  | {escape(each)}" for each in traceback)])
 
 
+class JsonFormatter(logging.Formatter):
+    """One record as one JSON object in one line, its traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object, without the line's end."""
+        fields: dict[str, object] = {
+            "at": instant_of(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in extra_fields(record):
+            # A key of ours is never replaced by one that somebody else's code gives.
+            fields.setdefault(name, shortened(value))
+        if record.exc_info:
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields, default=str)
+
+
+def instant_of(record: logging.LogRecord) -> str:
+    """Return when a record was made: RFC 3339, UTC, milliseconds."""
+    at = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shortened(value: object) -> object:
+    """Return a text cut to what says something; a number as it is, NaN and the like as text."""
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARS:
+        return value[:MAX_VALUE_CHARS] + "…"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
 def extra_fields(record: logging.LogRecord) -> list[tuple[str, object]]:
     """Return the plain values that were logged by ``extra``; objects such as a request are not."""
     return [
-        (name, value)
+        (RENAMED.get(name, name), value)
         for name, value in vars(record).items()
         if name not in OWN_FIELDS and (value is None or isinstance(value, str | int | float))
     ]
@@ -51,10 +91,8 @@ def extra_fields(record: logging.LogRecord) -> list[tuple[str, object]]:
 
 def quote(value: object) -> str:
     """Return the value as one word: bare where that is plain, else in quotation marks."""
-    text = str(value)
-    if BARE_VALUE.fullmatch(text) and len(text) <= MAX_VALUE_CHARS:
-        return text
-    return quote_whole(text[:MAX_VALUE_CHARS] + ("…" if len(text) > MAX_VALUE_CHARS else ""))
+    text = str(shortened(value))
+    return text if BARE_VALUE.fullmatch(text) else quote_whole(text)
 
 
 def quote_whole(text: str) -> str:

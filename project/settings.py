@@ -7,12 +7,14 @@ from pathlib import Path
 from project.environment import (
     debug_is_default,
     keep_secret_key,
+    read_choice,
     read_database,
     read_flag,
     read_list,
     read_number,
     require,
 )
+from project.logs import FORMATS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -211,22 +213,26 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Logging --------------------------------------------------------------------------------
 
+LOG_FORMAT = read_choice(os.environ, "LOG_FORMAT", FORMATS)
+LOG_LEVEL = read_choice(os.environ, "LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "project.logs.LineFormatter", "fold_tracebacks": not DEBUG},
+        "text": {"()": "project.logs.LineFormatter", "fold_tracebacks": not DEBUG},
+        "json": {"()": "project.logs.JsonFormatter"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         # Django brings handlers of its own; one place writes.
         "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-        "project": {"level": "INFO"},
-        "realtime": {"level": "INFO"},
-        "rooms": {"level": "INFO"},
+        "project": {"level": LOG_LEVEL},
+        "realtime": {"level": LOG_LEVEL},
+        "rooms": {"level": LOG_LEVEL},
     },
 }

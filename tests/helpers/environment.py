@@ -11,6 +11,8 @@ OWN_NAMES = frozenset(
         "DJANGO_SETTINGS_MODULE",
         "HSTS_SECONDS",
         "HTTPS_ONLY",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
         "METRICS_TOKEN",
         "REDIS_PREFIX",
         "REDIS_URL",

@@ -233,6 +233,11 @@ class PythonClient(Client):
         client.sid = client._client.get_sid(caller.namespace)
         return client
 
+    @property
+    def engine_sid(self) -> str:
+        """The session's own id, a secret."""
+        return str(self._client.eio.sid)
+
     async def tell(self, event: str, *args: Any) -> None:
         await self._client.emit(event, args, namespace=self._namespace)
 

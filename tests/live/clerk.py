@@ -18,7 +18,7 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import DecisionRecord, Membership, Message, Namespace, Room  # noqa: E402
+from rooms.models import DecisionRecord, Invitation, Membership, Message, Namespace, Room  # noqa: E402
 
 
 def make_namespace(path: str, **fields: Any) -> None:
@@ -28,6 +28,18 @@ def make_namespace(path: str, **fields: Any) -> None:
 def make_user(name: str, **fields: Any) -> str:
     user = get_user_model()._default_manager.create_user(name, password=name, **fields)
     return str(user.pk)
+
+
+def change_password(name: str, password: str) -> None:
+    user = get_user_model()._default_manager.get(username=name)
+    user.set_password(password)
+    user.save()
+
+
+def make_invitation(namespace: str, room: str) -> str:
+    place = Room.objects.get(namespace__path=namespace, name=room)
+    _invitation, token = Invitation.objects.issue(place)
+    return token
 
 
 def make_room(namespace: str, name: str, password: str = "", **fields: Any) -> None:
@@ -117,6 +129,8 @@ def read_room(namespace: str, name: str) -> dict[str, Any]:
 DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
+    "change password": change_password,
+    "invitation": make_invitation,
     "room": make_room,
     "change room": change_room,
     "remake room": remake_room,

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from project.environment import (
     debug_is_default,
     keep_secret_key,
+    read_choice,
     read_database,
     read_flag,
     read_list,
@@ -47,6 +48,15 @@ def test_nothing_else_turns_debug_on(arguments: list[str], environment: dict[str
 )
 def test_a_flag_is_read(word: str, flag: bool) -> None:
     assert read_flag({"DEBUG": word}, "DEBUG", default=not flag) is flag
+
+
+def test_a_choice_is_one_of_its_words() -> None:
+    words = ("text", "json")
+    assert read_choice({}, "LOG_FORMAT", words) == "text"
+    assert read_choice({"LOG_FORMAT": " "}, "LOG_FORMAT", words) == "text"
+    assert read_choice({"LOG_FORMAT": "JSON"}, "LOG_FORMAT", words) == "json"
+    with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT must be one of text, json"):
+        read_choice({"LOG_FORMAT": "xml"}, "LOG_FORMAT", words)
 
 
 def test_an_absent_value_is_its_default() -> None:

@@ -1,10 +1,11 @@
+import json
 import logging
 import sys
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.logs import LineFormatter
+from project.logs import JsonFormatter, LineFormatter
 
 
 def line(message: str, *, fold: bool = True, **extra: object) -> str:
@@ -54,3 +55,52 @@ def test_a_traceback_for_people_marks_each_of_its_lines() -> None:
     assert first.endswith("failed")
     assert rest
     assert all(each.startswith("  | ") for each in rest)
+
+
+def json_line(message: str, **extra: object) -> str:
+    record = logging.LogRecord("realtime.x", logging.INFO, __file__, 1, message, None, None)
+    vars(record).update(extra)
+    return JsonFormatter().format(record)
+
+
+def test_json_has_the_same_fields_with_their_types() -> None:
+    found = json.loads(json_line("socket joined", room="csgo", seconds=1.5, user=None))
+    assert found.pop("at").endswith("Z")
+    assert found == {
+        "level": "INFO",
+        "logger": "realtime.x",
+        "message": "socket joined",
+        "room": "csgo",
+        "seconds": 1.5,
+        "user": None,
+    }
+
+
+@given(st.text(), st.text(), st.floats())
+def test_json_is_one_line_of_printable_text_whatever_came(
+    message: str, value: str, number: float
+) -> None:
+    text = json_line(message.replace("%", ""), room=value, number=number)
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text)["message"] == message.replace("%", "")
+
+
+def test_no_field_of_a_record_takes_the_place_of_ours() -> None:
+    found = json.loads(json_line("joined", level="x", logger="y", at="z"))
+    assert (found["level"], found["logger"]) == ("INFO", "realtime.x")
+
+
+def test_the_process_has_its_short_name_in_both_forms() -> None:
+    assert line("x", process_id="abc").endswith("x process=abc")
+    assert json.loads(json_line("x", process_id="abc"))["process"] == "abc"
+
+
+def test_json_keeps_a_traceback_in_its_line() -> None:
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        record = logging.LogRecord("a", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    assert "ValueError: first" in json.loads(text)["traceback"]
