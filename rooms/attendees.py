@@ -26,11 +26,14 @@ class AttendedSocket(Protocol):
     def own_policies(self, names: list[str]) -> Awaitable[Mapping[str, Policy | None] | None]:
         """Give what the application asks of these rooms; None where the rows are asked."""
 
-    def evicted(self, room: str, refused: Refused, *, tell: bool) -> Awaitable[None]:
-        """Let nothing more of a room reach this socket, and ``tell`` it why."""
+    def evicted(self, room: str, refused: Refused, *, tell: bool) -> None:
+        """Let nothing more of a room reach this socket, and ``tell`` it why, without waiting."""
 
-    def role_changed(self, room: str) -> Awaitable[None]:
-        """Let a client that has asked what its person may do in a room ask again."""
+    def note_eviction(self, room: str, refused: Refused) -> None:
+        """Count and log it, once all who had to go have heard of it."""
+
+    def role_changed(self, room: str) -> None:
+        """Let a client that has asked what its person may do in a room ask again; never waits."""
 
     def end(self, code: str) -> None:
         """End this socket and tell it why."""

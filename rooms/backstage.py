@@ -6,7 +6,7 @@ Owns every task that has to outlive the socket that began it, and ends them with
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from rooms import presence
 from rooms.announcing import Announcer
 from rooms.arriving import Admission, Arrival, admit_arrivals
 from rooms.attendees import Attendee, Seated
+from rooms.evicting import Vacated
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
 from rooms.models.tallies import TallyKind
@@ -76,14 +77,13 @@ class Backstage:
 
     async def stop(self) -> None:
         """Finish what was begun and give the lease back."""
-        await self.watch.stop()
         if self._lease is not None:
             self._lease.cancel()
             await asyncio.wait([self._lease])
-        if self._tasks:
-            _done, unfinished = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
-            for task in unfinished:
-                task.cancel()
+        # What is being sent may have to wait for the watch, and that leaves work as it ends.
+        await self._finish_tasks()
+        await self.watch.stop()
+        await self._finish_tasks()
         await self.announcer.stop()
         await in_database(tallies.flush, self.process_id, timezone.now())
         await in_database(presence.drop_process, self.process_id)
@@ -96,11 +96,12 @@ class Backstage:
         """Free one seat and tell the others, even if the socket is gone meanwhile."""
         await asyncio.shield(self._own(self._leave(attendee, seat)))
 
-    def vacate(self, attendee: Attendee, seats: Sequence[Seated]) -> None:
-        """Free the seats of a socket that was evicted, as soon as the database takes it."""
-        task = self._own(self._vacate(attendee, seats))
-        for seat in seats:
-            attendee.leaving[seat.room] = task
+    def vacate(self, vacated: Iterable[Vacated]) -> None:
+        """Free the seats of sockets that were evicted, as soon as the database takes it."""
+        for item in vacated:
+            task = self._own(self._vacate(item.attendee, item.seats))
+            for seat, _refused in item.seats:
+                item.attendee.leaving[seat.room] = task
 
     async def depart(self, socket_id: str) -> None:
         """Free all that a socket had, as soon as the database takes it, and tell the others."""
@@ -112,6 +113,12 @@ class Backstage:
     def depart_later(self, socket_id: str) -> None:
         """Do what ``depart`` does, for a socket that is not there to wait for it."""
         self._own(self.depart(socket_id))
+
+    async def _finish_tasks(self) -> None:
+        if self._tasks:
+            _done, unfinished = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
+            for task in unfinished:
+                task.cancel()
 
     async def _send(self, request: SendRequest) -> Sent:
         sent = await self._messages.submit(request)
@@ -133,9 +140,10 @@ class Backstage:
         attendee.seats.pop(seat.room, None)
         await self._tell_left(attendee, left, [seat])
 
-    async def _vacate(self, attendee: Attendee, seats: Sequence[Seated]) -> None:
+    async def _vacate(self, attendee: Attendee, seats: Sequence[tuple[Seated, Refused]]) -> None:
         socket_id = attendee.place.socket_id
-        for seat in seats:
+        for seat, refused in seats:
+            attendee.socket.note_eviction(seat.room, refused)
             left = await self._submit_until_taken(Departure(socket_id, seat.room_id))
             await self._tell_left(attendee, left, [seat])
             attendee.leaving.pop(seat.room, None)

@@ -35,6 +35,7 @@ from rooms.arriving import Arrival
 from rooms.attendees import Attendee, Seated
 from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
+from rooms.evicting import kicked
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
 from rooms.models.tallies import TallyKind
@@ -61,7 +62,6 @@ from rooms.shapes import Shape, instant
 from rooms.tallying import tallies
 from rooms.throttle import Limits as TryLimits
 from rooms.throttle import Throttled
-from rooms.watching import kicked
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             auth_hash=None if self.identity.is_guest else auth_hash_of(self.identity.user),
         )
         self._backstage.attendees[self.socket_id] = self._attendee
-        if self._backstage.watch.has_asked_since(self._begun_at):
+        if self._backstage.watch.has_asked_since(self._begun_at, self.namespace):
             # A re-check that began meanwhile has not seen this socket.
             await self._backstage.watch.recheck_socket(self._attendee)
         await self.emit("welcome", admission.welcome)
@@ -368,20 +368,21 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             return None
         return {name: await self.get_policy(name) for name in names}
 
-    async def evicted(self, room: str, refused: Refused, *, tell: bool) -> None:
+    def evicted(self, room: str, refused: Refused, *, tell: bool) -> None:
         """Let nothing more of a room reach this socket, and tell it why if it has to hear."""
-        await self.leave(room)
+        self.leave_now(room)
+        if tell:
+            self._evictions[room] = refused.code
+            self.emit_now("kicked", kicked(room, refused))
+
+    def note_eviction(self, room: str, refused: Refused) -> None:
+        """Count and log that this socket had to leave a room."""
         self._note("evicted", room, refused)
         current_counts().evictions.add(self.socket.label, refused.code)
-        news = kicked(room, refused) if tell else {}
-        if news:
-            self._evictions[room] = refused.code
-            # To the one socket, without waiting for a client that does not keep up.
-            await self.in_(self.socket_id).local.emit("kicked", news)
 
-    async def role_changed(self, room: str) -> None:
+    def role_changed(self, room: str) -> None:
         """Let a client that shows what its person may do ask again."""
-        await self.in_(self.socket_id).local.emit("rightsChanged", {"room": room})
+        self.emit_now("rightsChanged", {"room": room})
 
     async def has_left(self, room: str) -> None:
         """Tell whoever listens, and the hook, that a seat of this socket is free."""
@@ -470,7 +471,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         """Undo a join that a re-check has missed if what changed meanwhile forbids it."""
         watch = self._backstage.watch
         watch.seated(self._attendee.seats[room], by_invitation=by_invitation)
-        if watch.has_asked_since(begun_at):
+        if watch.has_asked_since(begun_at, self.namespace):
             denied = await watch.recheck_socket(self._attendee, tell=False)
             if room in denied:
                 raise denied[room]

@@ -6,15 +6,17 @@ number of people. Changes nothing itself.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
+from rooms.likeness import SharedDecisions
 from rooms.models import Connection, Room, Seat
 from rooms.people import (
+    NO_STANDING,
     Person,
     Powers,
     Standing,
@@ -22,12 +24,13 @@ from rooms.people import (
     load_standings,
     subject_of,
 )
-from rooms.policy import decide
 from rooms.policy_values import Action, Credentials, Decision, NamespacePolicy, Policy
 from rooms.registry import FoundRoom, find_namespaces, with_policies
 
 # Beyond this many people a page gives numbers only.
 NAMED_MOST = 1_000
+# What of a connection says who and where it is.
+_WHO = ("pk", "namespace", "user_id", "guest_id", "name", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +64,14 @@ class Flip:
 def find_attendances(now: datetime, places: Places) -> list[Attendance]:
     """Give who is there: in rooms, and for whole namespaces whoever is connected at all."""
     in_rooms = Q(room__in=places.room_ids) | Q(room__namespace__path__in=places.namespaces)
-    seats = (
-        Seat.objects.present(now)
-        .filter(Q() if places.is_everywhere else in_rooms)
-        .select_related("connection", "room__namespace")
-        .order_by("joined_at", "pk")
-    )
+    seats = Seat.objects.present(now).filter(Q() if places.is_everywhere else in_rooms)
+    # Plain values: a crowd of model instances costs more than all that is decided about it.
+    of_connection = [f"connection__{name}" for name in _WHO]
     found = [
-        Attendance(
-            seat.connection_id,
-            seat.connection.namespace,
-            seat.room_id,
-            seat.room.name,
-            person_of_connection(seat.connection),
+        Attendance(who[0], who[1], room_id, room, _person(*who[2:]))
+        for room_id, room, *who in seats.order_by("joined_at", "pk").values_list(
+            "room_id", "room__name", *of_connection
         )
-        for seat in seats
     ]
     alive = Connection.objects.filter(process__lease_until__gt=now).order_by("connected_at", "pk")
     if not places.is_everywhere:
@@ -83,20 +79,13 @@ def find_attendances(now: datetime, places: Places) -> list[Attendance]:
             return found
         alive = alive.filter(namespace__in=places.namespaces)
     return found + [
-        Attendance(row.pk, row.namespace, None, "", person_of_connection(row)) for row in alive
+        Attendance(who[0], who[1], None, "", _person(*who[2:])) for who in alive.values_list(*_WHO)
     ]
 
 
 def person_of_connection(row: Connection) -> Person:
     """Give the person that a socket's row is of."""
-    user_id = str(row.user_id) if row.user_id is not None else None
-    return Person(
-        key=user_id or f"guest:{row.guest_id}",
-        name=row.name,
-        user_id=user_id,
-        guest_id=row.guest_id or None,
-        address=ip_address(row.address) if row.address else None,
-    )
+    return _person(row.user_id, row.guest_id, row.name, row.address)
 
 
 def judge(attendances: Sequence[Attendance], now: datetime) -> dict[Attendance, str]:
@@ -106,7 +95,12 @@ def judge(attendances: Sequence[Attendance], now: datetime) -> dict[Attendance, 
     namespaces = find_namespaces({at.namespace for at in attendances})
     persons = {at.person.key: at.person for at in attendances}
     policies = {pk: found.policy for pk, found in rooms.items()}
-    bench = _Bench(load_standings(policies, persons.values()), _powers(persons.values()), now)
+    inside = Credentials(now=now, is_joined=True, is_inside=True)
+    bench = _Bench(
+        load_standings(policies, persons.values()),
+        _powers(persons.values()),
+        SharedDecisions(inside),
+    )
     verdicts: dict[Attendance, str] = {}
     for at in attendances:
         if at.room_id is not None:
@@ -134,7 +128,7 @@ class _Bench:
 
     standings: dict[tuple[int, str], Standing]
     powers: dict[str, Powers]
-    now: datetime
+    decisions: SharedDecisions
 
     def code(self, at: Attendance, policy: Policy | NamespacePolicy, action: Action) -> str:
         code = self._decide(at, policy, action).code
@@ -146,10 +140,20 @@ class _Bench:
         return self._decide(at, policy, action).code
 
     def _decide(self, at: Attendance, policy: Policy | NamespacePolicy, action: Action) -> Decision:
-        standing = self.standings.get((at.room_id or 0, at.person.key), Standing())
-        subject = subject_of(at.person, replace(standing, powers=self.powers[at.person.key]))
-        credentials = Credentials(now=self.now, is_joined=True, is_inside=True)
-        return decide(policy, subject, action, credentials)
+        standing = self.standings.get((at.room_id or 0, at.person.key), NO_STANDING)
+        subject = subject_of(at.person, standing, self.powers[at.person.key])
+        return self.decisions.decide(policy, subject, action)
+
+
+def _person(user_pk: object, guest_id: str, name: str, address: str | None) -> Person:
+    user_id = str(user_pk) if user_pk is not None else None
+    return Person(
+        key=user_id or f"guest:{guest_id}",
+        name=name,
+        user_id=user_id,
+        guest_id=guest_id or None,
+        address=ip_address(address) if address else None,
+    )
 
 
 def _same_room(at: Attendance, found: FoundRoom | None) -> Policy | None:

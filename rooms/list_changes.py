@@ -11,18 +11,16 @@ from datetime import datetime
 from django.db.models import Count
 
 from rooms.accounts import read_accounts
+from rooms.likeness import Mentions
 from rooms.listing import room_shape
 from rooms.models import Room, Seat
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import is_visible
-from rooms.policy_values import NamespacePolicy, Policy, Subject
+from rooms.policy_values import Subject
 from rooms.presence import Occupancy
 from rooms.rechecking import instants_of
 from rooms.registry import FoundRoom, with_policies
 from rooms.shapes import Shape
-
-# Stands for anybody of whom nothing speaks by name.
-_SOMEBODY = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ class _Seen:
             {person.user_id for person in persons.values() if person.user_id is not None}
         )
         self.occupancy = Occupancy.read(policies, persons, now)
-        self.spoken_of = {room.row.pk: _spoken_of(room.policy) for room in rooms}
+        self.mentions = {room.row.pk: Mentions.of(room.policy) for room in rooms}
         self._shapes: dict[tuple[int, Subject, bool, bool], Shape | None] = {}
 
     def news(self, listener: Listener, *, is_whole: bool, with_counts: bool) -> News:
@@ -133,7 +131,7 @@ class _Seen:
         standing = replace(standing, powers=account.powers if account is not None else None)
         is_inside = self.occupancy.sockets(pk, person.key) > 0
         is_joined = room.row.name in listener.joined
-        subject = _anonymous(subject_of(person, standing), *self.spoken_of[pk])
+        subject = self.mentions[pk].unnamed(subject_of(person, standing))
         key = (pk, subject, is_inside, is_joined)
         if key not in self._shapes:
             self._shapes[key] = (
@@ -155,23 +153,3 @@ def _differs(told: Shape | None, shape: Shape, *, with_counts: bool) -> bool:
     if told is None or with_counts:
         return told != shape
     return {**told, "members": None} != {**shape, "members": None}
-
-
-def _spoken_of(policy: Policy) -> tuple[frozenset[str], bool]:
-    """Give the ids of users and guests that rules and bans name, and whether any is by address."""
-    places: tuple[Policy | NamespacePolicy, ...] = (policy, policy.namespace)
-    bans = [ban for place in places for ban in place.bans] + [*policy.namespace.site_bans]
-    ids = [rule.user_id for place in places for rule in place.rules.rules]
-    ids += [ban.user_id for ban in bans] + [ban.guest_id for ban in bans]
-    return frozenset(item for item in ids if item), any(ban.network for ban in bans)
-
-
-def _anonymous(subject: Subject, named: frozenset[str], has_networks: bool) -> Subject:
-    """Drop what no decision about the room can depend on, so that alike persons are one."""
-    user_id, guest_id = subject.user_id, subject.guest_id
-    return replace(
-        subject,
-        user_id=user_id if user_id is None or user_id in named else _SOMEBODY,
-        guest_id=guest_id if guest_id is None or guest_id in named else _SOMEBODY,
-        address=subject.address if has_networks else None,
-    )

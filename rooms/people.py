@@ -105,9 +105,12 @@ class Standing:
     read_at: float = field(default_factory=time.monotonic)
 
 
-def subject_of(person: Person, standing: Standing) -> Subject:
-    """Give the value that ``decide`` takes."""
-    powers = standing.powers or NO_POWERS
+NO_STANDING = Standing()
+
+
+def subject_of(person: Person, standing: Standing, powers: Powers | None = None) -> Subject:
+    """Give the value that ``decide`` takes; ``powers`` are the standing's own unless given."""
+    powers = powers or standing.powers or NO_POWERS
     return Subject(
         user_id=person.user_id,
         guest_id=person.guest_id,

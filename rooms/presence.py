@@ -196,12 +196,9 @@ def depart(departures: list[Departure]) -> list[list[Left] | Exception]:
     gone = [departure.socket_id for departure in departures if departure.room_id is None]
     with transaction.atomic():
         # Leaving a room comes first: a socket may do so and be gone within one batch.
-        freed_of = [
-            _free_seats("connection_id = %s AND room_id = %s", (left.socket_id, left.room_id))
-            if left.room_id is not None
-            else []
-            for left in departures
-        ]
+        freed = _free_places(departures)
+        # Of two that leave one seat the first has freed it.
+        freed_of = [freed.pop((left.socket_id, left.room_id), []) for left in departures]
         gone_from = _free_connections(gone) if gone else {}
         for at, departure in enumerate(departures):
             if departure.room_id is None:
@@ -262,13 +259,29 @@ def _free_seats(condition: str, parameters: Sequence[str | int]) -> list[_Freed]
     """Delete seats and give them in one statement, so that each is given to one caller alone."""
     table = connection.ops.quote_name(Seat._meta.db_table)  # noqa: SLF001 - documented
     with connection.cursor() as cursor:
-        # The condition is one of the literals above; values go as parameters.
+        # The condition is one of this module's literals; values go as parameters.
         cursor.execute(
             f"DELETE FROM {table} WHERE {condition} "  # noqa: S608
             "RETURNING room_id, connection_id, person_key",
             parameters,
         )
         return [_Freed(*row) for row in cursor.fetchall()]
+
+
+def _free_places(departures: Sequence[Departure]) -> dict[tuple[str, int | None], list[_Freed]]:
+    """Free single seats, with one statement for each room that somebody leaves."""
+    leaving: dict[int, list[str]] = {}
+    for departure in departures:
+        if departure.room_id is not None:
+            leaving.setdefault(departure.room_id, []).append(departure.socket_id)
+    freed: dict[tuple[str, int | None], list[_Freed]] = {}
+    # In the order of their keys, as rooms are locked everywhere.
+    for room_id, socket_ids in sorted(leaving.items()):
+        marks = ", ".join(["%s"] * len(socket_ids))
+        condition = f"room_id = %s AND connection_id IN ({marks})"
+        for seat in _free_seats(condition, [room_id, *socket_ids]):
+            freed[seat.socket_id, room_id] = [seat]
+    return freed
 
 
 def _free_connections(socket_ids: Sequence[str]) -> "dict[str, list[_Freed]]":

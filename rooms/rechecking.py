@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.utils import timezone
+
 from realtime.exceptions import Refused
 from rooms.accounts import Account, find_ended_sessions, read_accounts
 from rooms.denials import Code, denial_message
+from rooms.likeness import SharedDecisions
 from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
 from rooms.own_policies import with_laws_of
 from rooms.people import Person, Standing, load_standings, subject_of
-from rooms.policy import decide
 from rooms.policy_values import (
     Action,
     Credentials,
@@ -23,7 +25,6 @@ from rooms.policy_values import (
     NamespacePolicy,
     Policy,
     RuleSet,
-    Subject,
 )
 from rooms.records import Denial, name_denials
 from rooms.refusals import refusal
@@ -103,6 +104,19 @@ def recheck(attendances: Sequence[Attendance], now: datetime) -> Findings:
     return Findings(asking.verdicts(), asking.next_at(), asking.name_denials())
 
 
+def recheck_alone(attendances: list[Attendance]) -> list[Findings | Exception]:
+    """Decide about sockets that each have somebody waiting for them; one reading for all."""
+    found = recheck(attendances, timezone.now())
+    return [
+        Findings(
+            [verdict],
+            found.next_at,
+            [named for named in found.denials if named[1].person is attendance.person],
+        )
+        for attendance, verdict in zip(attendances, found.verdicts, strict=True)
+    ]
+
+
 @dataclass(slots=True)
 class _Gone:
     """Somebody who has to leave a room, or without one the namespace."""
@@ -119,8 +133,8 @@ class _Asking:
     def __init__(self, attendances: Sequence[Attendance], now: datetime) -> None:
         self.attendances = attendances
         self.now = now
-        self.namespaces = _read_namespaces(attendances)
         self.rooms = _read_rooms(attendances)
+        self.namespaces = _read_namespaces(attendances, self.rooms.values())
         persons = {attendance.person.key: attendance.person for attendance in attendances}
         policies = {pk: found.policy for pk, found in self.rooms.items()}
         self.standings = load_standings(policies, persons.values()) if policies else {}
@@ -129,7 +143,11 @@ class _Asking:
         self.ended: dict[str, str] = {}
         self.gone: list[_Gone] = []
         self.staying: dict[str, dict[str, Standing]] = {}
-        self._of_strangers: dict[tuple[str, str], Decision] = {}
+        # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
+        inside = Credentials(now=now, is_joined=True, is_inside=True)
+        self._decisions = SharedDecisions(inside)
+        self._merged: dict[tuple[int, int], Policy] = {}
+        self._strangers: dict[int, Standing] = {}
 
     def run(self) -> None:
         """Decide about everybody."""
@@ -199,9 +217,7 @@ class _Asking:
             self.ended[attendance.socket_id] = _UNKNOWN_NAMESPACE
             return True
         subject = subject_of(attendance.person, self._standing(attendance, None))
-        decision = self._decide(
-            policy, subject, Action.CONNECT, Credentials(now=self.now), (attendance.namespace, "")
-        )
+        decision = self._decisions.decide(policy, subject, Action.CONNECT)
         if decision.allowed:
             return False
         self.ended[attendance.socket_id] = decision.code
@@ -235,31 +251,21 @@ class _Asking:
         policy: Policy | None = found.policy
         if attendance.own_policies is not None:
             own = attendance.own_policies.get(name)
-            policy = with_laws_of(own, found.policy) if own is not None else None
+            policy = self._merge(own, found) if own is not None else None
         if policy is None:
             return _room_is_gone(name)
         reason = self.kicks.get((attendance.socket_id, room_id))
         if reason is not None:
             return _kicked_out(name, reason)
-        # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
-        credentials = Credentials(now=self.now, is_joined=True, is_inside=True)
         subject = subject_of(attendance.person, standing)
-        return self._decide(policy, subject, Action.JOIN, credentials, (attendance.namespace, name))
+        return self._decisions.decide(policy, subject, Action.JOIN)
 
-    def _decide(
-        self,
-        policy: Policy | NamespacePolicy,
-        subject: Subject,
-        action: Action,
-        credentials: Credentials,
-        place: tuple[str, str],
-    ) -> Decision:
-        """Decide; guests who hold nothing, where nobody is banned, are decided about once."""
-        if subject.user_id is not None or subject.grants or _has_bans(policy):
-            return decide(policy, subject, action, credentials)
-        if place not in self._of_strangers:
-            self._of_strangers[place] = decide(policy, subject, action, credentials)
-        return self._of_strangers[place]
+    def _merge(self, own: Policy, found: FoundRoom) -> Policy:
+        """Put what staff do on top of an application's own policy, once for all who share it."""
+        key = (id(own), found.row.pk)
+        if key not in self._merged:
+            self._merged[key] = with_laws_of(own, found.policy)
+        return self._merged[key]
 
     def _standing(self, attendance: Attendance, room_id: int | None) -> Standing:
         person = attendance.person
@@ -269,21 +275,25 @@ class _Asking:
         if room_id is None or found is None:
             return Standing(powers=powers)
         # Rooms are read before people, so that what changed in between counts as not read yet.
+        standing = self.standings.get((room_id, person.key))
+        if standing is None and powers is None:
+            # Most of a crowd: guests who hold nothing.
+            if room_id not in self._strangers:
+                self._strangers[room_id] = Standing(version=found.version)
+            return self._strangers[room_id]
         if powers is not None:
             powers = replace(powers, version=found.people_version)
-        standing = self.standings.get((room_id, person.key), Standing())
-        return replace(standing, powers=powers, version=found.version)
+        return replace(standing or Standing(), powers=powers, version=found.version)
 
 
-def _has_bans(policy: Policy | NamespacePolicy) -> bool:
-    if isinstance(policy, Policy):
-        return bool(policy.bans) or _has_bans(policy.namespace)
-    return bool(policy.bans or policy.site_bans)
-
-
-def _read_namespaces(attendances: Iterable[Attendance]) -> dict[str, NamespacePolicy]:
-    facts = find_namespaces({attendance.namespace for attendance in attendances})
-    return {path: found.policy for path, found in facts.items()}
+def _read_namespaces(
+    attendances: Iterable[Attendance], rooms: Iterable[FoundRoom]
+) -> dict[str, NamespacePolicy]:
+    """Give the namespaces' policies; those of the rooms that were read came with them."""
+    known = {found.policy.namespace.path: found.policy.namespace for found in rooms}
+    others = {attendance.namespace for attendance in attendances} - set(known)
+    facts = find_namespaces(others) if others else {}
+    return {**known, **{path: found.policy for path, found in facts.items()}}
 
 
 def _read_rooms(attendances: Iterable[Attendance]) -> dict[int, FoundRoom]:

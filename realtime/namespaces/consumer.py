@@ -210,6 +210,17 @@ class NamespaceConsumer(AsyncConsumer):
             check_emitted(type(self), encode_event(event, args))
         await self.socket.emit(event, args, volatile=volatile)
 
+    def emit_now(self, event: str, *args: Any) -> None:
+        """Send an event to this client without waiting for one that does not keep up.
+
+        A client for which too much waits is sent away.
+        """
+        encoded = encode_event(event, args)
+        if is_checking():
+            check_emitted(type(self), encoded)
+        socket = self.socket
+        socket.send(socket.wire.recoverable_event(socket.namespace, encoded), False)
+
     async def call(self, event: str, *args: Any, timeout_s: float | None = None) -> Any:
         """Send an event and return the client's answer: a value, or a tuple of several.
 
@@ -252,6 +263,10 @@ class NamespaceConsumer(AsyncConsumer):
 
     async def leave(self, room: str) -> None:
         """Take this socket out of a room; leaving twice is a no-op."""
+        self.leave_now(room)
+
+    def leave_now(self, room: str) -> None:
+        """Do what ``leave`` does; nothing of the room reaches the socket once this returns."""
         socket = self.socket
         socket.process.adapter.leave(socket.namespace, room, socket)
 

@@ -143,7 +143,11 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
                     with transaction.atomic():
                         trial.is_saved = view().status_code == HTTPStatus.FOUND
                         places += [self.places(trial.row)] if trial.row is not None else []
-                        found = [at for place in places for at in find_attendances(now, place)]
+                        found = [
+                            at
+                            for place in dict.fromkeys(places)
+                            for at in find_attendances(now, place)
+                        ]
                         attendances = list(dict.fromkeys(found))
                         after = judge(attendances, now)
                         if trial.row is not None:

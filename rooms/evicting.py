@@ -1,0 +1,91 @@
+"""Carrying verdicts out: one synchronous pass over the sockets that a re-check has asked about.
+
+Nothing here waits, so that between the first who is sent away and the last nobody hears anything
+else of the room. Frees no seats and keeps no records: that has time. Source: DESIGN section 7.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from realtime.exceptions import Refused
+from rooms.attendees import Attendee, Seated
+from rooms.rechecking import SIGNED_OUT, Verdict
+
+# What somebody is told who is no longer let into a room, beside the code and the message.
+_KICKED_FIELDS = ("reason", "until", "ref")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A socket, what is to become of it, and the seats that it had when that was asked."""
+
+    attendee: Attendee
+    verdict: Verdict
+    seats: Mapping[str, Seated]
+
+
+@dataclass(frozen=True, slots=True)
+class Vacated:
+    """A socket that had to leave rooms: its seats there, which are to be freed, and why."""
+
+    attendee: Attendee
+    seats: tuple[tuple[Seated, Refused], ...]
+
+
+@dataclass(slots=True)
+class Evictions:
+    """What carrying verdicts out has done.
+
+    ``counts`` are rooms that were left, and sockets that ended, by namespace.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    vacated: list[Vacated] = field(default_factory=list)
+
+
+def carry_out(judged: Iterable[Judged], *, tell: bool = True) -> Evictions:
+    """Send away whom the verdicts say; a seat that was taken anew since is left alone.
+
+    Without ``tell`` those who have to leave a room hear nothing of it from here.
+    """
+    done = Evictions()
+    for item in judged:
+        attendee, verdict = item.attendee, item.verdict
+        # Of a seat that was taken meanwhile this account says nothing yet.
+        is_all = all(item.seats.get(room) is seat for room, seat in attendee.seats.items())
+        attendee.account = verdict.account if is_all else None
+        if verdict.ended:
+            attendee.has_lost_rows = verdict.ended == SIGNED_OUT
+            attendee.socket.end(verdict.ended)
+            done.counts[attendee.place.namespace] += 1
+            continue
+        for room, standing in verdict.standings.items():
+            if (seat := attendee.seats.get(room)) is item.seats.get(room) and seat is not None:
+                seat.standing = standing
+                if seat.has_asked_rights and standing.role != seat.told_role:
+                    seat.told_role = standing.role
+                    attendee.socket.role_changed(room)
+        left = _put_out(item, tell=tell)
+        if left:
+            done.vacated.append(Vacated(attendee, left))
+            done.counts[attendee.place.namespace] += len(left)
+    return done
+
+
+def kicked(room: str, refused: Refused) -> dict[str, object]:
+    """Give what somebody is told who has to leave a room."""
+    about = {key: refused.data[key] for key in _KICKED_FIELDS if key in refused.data}
+    return {"room": room, "code": refused.code, "message": refused.message, **about}
+
+
+def _put_out(item: Judged, *, tell: bool) -> tuple[tuple[Seated, Refused], ...]:
+    attendee, left = item.attendee, []
+    for room, refused in item.verdict.evicted.items():
+        seat = attendee.seats.get(room)
+        if seat is None or seat is not item.seats.get(room):
+            continue
+        del attendee.seats[room]
+        left.append((seat, refused))
+        attendee.socket.evicted(room, refused, tell=tell)
+    return tuple(left)
