@@ -1,0 +1,1 @@
+"""The developer's console: a page that speaks to any namespace over either door."""

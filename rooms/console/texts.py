@@ -1,0 +1,61 @@
+"""The words that the console's scripts show; what stands on the page from the start is its own."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as LazyText
+
+TEXTS: "dict[str, LazyText]" = {
+    "title": _("{number}. {namespace} over {door}"),
+    "door.socketio-both": _("Socket.IO, polling then WebSocket"),
+    "door.socketio-websocket": _("Socket.IO, WebSocket"),
+    "door.socketio-polling": _("Socket.IO, polling"),
+    "door.plain": _("plain JSON"),
+    "phase.idle": _("Not connected"),
+    "phase.connecting": _("Connecting"),
+    "phase.live": _("Connected"),
+    "phase.refused": _("Refused"),
+    "phase.closed": _("Closed"),
+    "by": _("by {transport}"),
+    "closed": _("Closed: {reason}"),
+    "closed.code": _("Closed with code {code}"),
+    "refused": _("Refused: {message}"),
+    "no_client": _("The official client could not be loaded from {url}."),
+    "no_namespace": _("Name a namespace, such as /games."),
+    "bad_auth": _("This is no JSON object: {problem}"),
+    "bad_args": _("This is no JSON array of arguments: {problem}"),
+    "bad_json": _("This is no JSON: {problem}"),
+    "bad_number": _("This is no number."),
+    "bad_integer": _("This is no whole number."),
+    "required": _("This is required."),
+    "no_event": _("Name an event."),
+    "not_connected": _("There is no connection to send it over."),
+    "no_arguments": _("This event takes no arguments."),
+    "no_form": _("What this event takes is not declared: write its arguments as JSON."),
+    "other_event": _("another event…"),
+    "unset": _("left out"),
+    "yes": _("true"),
+    "no": _("false"),
+    "as_text": _("as a text"),
+    "optional": _("optional"),
+    "default": _("default: {value}"),
+    "more": _("further arguments, as a JSON array"),
+    "ack": _("Answered after {ms} ms"),
+    "ack.none": _("Not answered within {s} s"),
+    "sent": _("Sent, without asking for an answer"),
+    "denied": _("Denied after {ms} ms: {code}"),
+    "lost": _("The connection was lost before the answer came."),
+    "rtt": _("{ms} ms"),
+    "rtt.none": _("not measured"),
+    "in": _("in"),
+    "out": _("out"),
+    "bytes": _("{count} B"),
+    "paused": _("{count} while paused"),
+    "shown": _("{shown} of {count} packets"),
+    "copied": _("Copied."),
+    "copy_failed": _("Select the text and copy it yourself."),
+    "ticket.drawn": _("A ticket for one connection, good for {s} s."),
+    "ticket.failed": _("No ticket was given: {problem}"),
+}
