@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.admin.links import admin_url
+from rooms.admin.links import admin_url, named_in
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import outranks
 from rooms.admin.receipts import tell_receipt
@@ -256,6 +256,8 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
     }
     if not scope.is_everything and len(scope.room_ids) == 1:
         fields.setdefault("place", str(scope.rooms().select_related("namespace").get()))
+    if query.get("user"):
+        fields |= named_in(query["user"])
     if query.get("room", "").isdecimal():
         room = scope.rooms().select_related("namespace").filter(pk=query["room"]).first()
         fields["place"] = str(room) if room is not None else ""
@@ -263,7 +265,7 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
         rows = scope.keep(Message.objects.filter(pk=query["message"], room__pair=""))
         message = rows.select_related("room__namespace").first()
         if message is not None:
-            fields |= _named(message.author_key) | {"place": str(message.room)}
+            fields |= named_in(message.author_key) | {"place": str(message.room)}
     if "connection" in query:
         rows = scope.keep(Connection.objects.filter(pk=query["connection"]), "seats__room")
         connection = rows.distinct().first()
@@ -274,7 +276,7 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
 
 def _of_connection(request: HttpRequest, connection: Connection) -> dict[str, Any]:
     """Give the person, the one room if it is one, and the address where that may be banned."""
-    fields: dict[str, Any] = _named(
+    fields: dict[str, Any] = named_in(
         str(connection.user_id or f"{GUEST_PREFIX}{connection.guest_id}")
     )
     seats = scope_of(request).keep(connection.seats.select_related("room__namespace"))
@@ -293,8 +295,3 @@ def _of_connection(request: HttpRequest, connection: Connection) -> dict[str, An
 def _problem(request: HttpRequest, network: Network) -> str:
     own = visitor_of(request).person.address
     return network_problem(network, str(own) if own else None)
-
-
-def _named(key: str) -> dict[str, str]:
-    """Give the field that a person's id belongs into."""
-    return {"guest": key} if key.startswith(GUEST_PREFIX) else {"user": key}

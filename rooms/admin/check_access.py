@@ -8,13 +8,14 @@ from ipaddress import ip_address
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.admin.links import rule_url
+from rooms.admin.links import admin_url, named_in, rule_url
 from rooms.admin.pages import admin_page
 from rooms.admin.scope import scope_of
 from rooms.explaining import (
@@ -31,6 +32,7 @@ from rooms.models import Connection, DecisionRecord, Room
 from rooms.people import Person
 from rooms.policy_values import Action
 from rooms.shapes import GUEST_PREFIX
+from rooms.step_texts import check_text, outcome_text, rule_text
 
 ACTIONS = [
     (Action.JOIN.value, _("Join")),
@@ -133,6 +135,9 @@ def check_access_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
         request=request,
     )
     answer = None
+    record = _find_record(request)
+    if request.GET.get("ref") and record is None:
+        messages.warning(request, gettext("There is no record of this reference that you may see."))
     if form.is_bound and form.is_valid():
         answer = explain(form.question(), timezone.now())
     return admin_page(
@@ -142,6 +147,9 @@ def check_access_view(site: AdminSite, request: HttpRequest) -> HttpResponse:
         gettext("Check access"),
         form=form,
         answer=answer,
+        ref=request.GET.get("ref", ""),
+        record=record,
+        record_url=admin_url("rooms_decisionrecord_change", record.pk) if record else "",
         steps=_steps(answer) if answer else (),
     )
 
@@ -150,9 +158,12 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
     """Read whom and what to ask about from the page that led here."""
     query = request.GET
     fields = {name: query.get(name, "") for name in ("user", "guest", "address", "place")}
+    if fields["user"]:
+        fields |= named_in(fields["user"])
     fields["action"] = query.get("action", Action.JOIN.value)
-    if "ref" in query:
-        fields |= _of_record(request, query["ref"])
+    record = _find_record(request)
+    if record is not None:
+        fields |= _of_record(record)
     if "room" in query and query["room"].isdecimal():
         row = scope_of(request).rooms().filter(pk=query["room"]).select_related("namespace").first()
         fields["place"] = str(row) if row else ""
@@ -161,20 +172,22 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
     return fields
 
 
-def _of_record(request: HttpRequest, ref: str) -> dict[str, Any]:
-    record = DecisionRecord.objects.filter(ref=ref.strip()).first()
+def _find_record(request: HttpRequest) -> DecisionRecord | None:
+    """Find the record of the reference that the page was asked with, where it may be seen."""
+    ref = request.GET.get("ref", "").strip().lower()
+    record = DecisionRecord.objects.filter(ref=ref).first() if ref else None
     if record is None:
-        return {}
-    place = f"{record.namespace.rstrip('/')}/{record.room}"
+        return None
     scope = scope_of(request)
     own = Room.objects.filter(namespace__path=record.namespace, name=record.room)
-    if not scope.is_everything and not scope.keep(own, "pk").exists():
-        return {}
+    return record if scope.is_everything or scope.keep(own, "pk").exists() else None
+
+
+def _of_record(record: DecisionRecord) -> dict[str, Any]:
+    place = f"{record.namespace.rstrip('/')}/{record.room}"
     action = record.kind if record.kind in {Action.CONNECT, Action.SEND} else Action.JOIN.value
-    is_guest = record.person_key.startswith(GUEST_PREFIX)
     return {
-        "user": "" if is_guest else record.person_key,
-        "guest": record.person_key if is_guest else "",
+        **named_in(record.person_key),
         "address": record.address or "",
         "place": place,
         "action": action,
@@ -186,11 +199,8 @@ def _of_connection(request: HttpRequest, socket_id: str) -> dict[str, Any]:
     row = connections.first()
     if row is None:
         return {}
-    return {
-        "user": "" if row.user_id is None else str(row.user_id),
-        "guest": row.guest_id,
-        "address": row.address or "",
-    }
+    key = f"{GUEST_PREFIX}{row.guest_id}" if row.user_id is None else str(row.user_id)
+    return {**named_in(key), "address": row.address or ""}
 
 
 def _at_address(person: Person, address: str) -> Person:
@@ -202,9 +212,10 @@ def _steps(answer: Explanation) -> list[dict[str, Any]]:
     question = answer.question
     return [
         {
-            "check": step.check,
+            "check": check_text(step.check),
             "outcome": step.outcome,
-            "rule": step.rule,
+            "outcome_text": outcome_text(step.check, step.outcome),
+            "rule": rule_text(step.rule),
             "url": rule_url(step.rule, answer.row, question.namespace, question.person.user_id),
         }
         for step in answer.decision.steps

@@ -47,16 +47,14 @@ class InvitationAdmin(ModeratedRows):
     """Who was invited, and who came. Adding is **Invite**; nothing of an invitation changes."""
 
     list_display = (
-        "__str__",
+        "named",
         "room",
-        "hint",
-        "role",
         "used",
         "redeemed_by",
-        "expires_at",
         "stands",
+        "expires_at",
+        "role",
         "created_by",
-        "created_at",
     )
     list_select_related = ("room__namespace", "created_by")
     list_filter = ("room__namespace", "role", ("revoked_at", admin.EmptyFieldListFilter))
@@ -179,6 +177,11 @@ class InvitationAdmin(ModeratedRows):
         for namespace in sorted({row.room.namespace.path for row in rows}):
             tell_receipt(request, namespace)
         return None
+
+    @admin.display(description=_("invitation"), ordering="label")
+    def named(self, row: Invitation) -> str:
+        """Give its label, and what its token begins with."""
+        return f"{row.label} ({row.hint}…)" if row.label else f"{row.hint}…"
 
     @admin.display(description=_("used"), ordering="uses")
     def used(self, row: Invitation) -> str:

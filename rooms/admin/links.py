@@ -3,9 +3,11 @@
 from urllib.parse import urlencode
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.urls import NoReverseMatch, reverse
 
 from rooms.models import Namespace, Room
+from rooms.shapes import GUEST_PREFIX
 
 # What a decision names, and the model whose row it is.
 _MODELS = {"rule": "accessrule", "ban": "ban", "mute": "mute", "grant": "grant"}
@@ -33,8 +35,22 @@ def rule_url(rule: str, room: Room | None, namespace: str, user_id: str | None) 
     return ""
 
 
-def _user_url(user_id: str | None) -> str:
+def named_in(key: str) -> dict[str, str]:
+    """Give the field of a form that a person's id belongs into, with a user's name in its place.
 
+    A name, since somebody may have chosen another's id as theirs.
+    """
+    if key.startswith(GUEST_PREFIX):
+        return {"user": "", "guest": key}
+    model = get_user_model()
+    try:
+        user = model._default_manager.filter(pk=key).first()  # noqa: SLF001 - any user model's
+    except (ValueError, TypeError, ValidationError):  # no key of this user model
+        user = None
+    return {"user": user.get_username() if user is not None else key, "guest": ""}
+
+
+def _user_url(user_id: str | None) -> str:
     options = get_user_model()._meta  # noqa: SLF001 - documented
     try:
         return reverse(f"admin:{options.app_label}_{options.model_name}_change", args=(user_id,))

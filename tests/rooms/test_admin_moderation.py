@@ -1,7 +1,9 @@
 """The admin as a moderator uses it: bans, invitations, whom a save puts out, one's own rooms."""
 
+import re
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from rooms import policy
 from rooms.admin.links import admin_url
 from rooms.models import (
     AccessRule,
@@ -28,6 +31,7 @@ from rooms.models import (
     Seat,
 )
 from rooms.people import Person
+from rooms.step_texts import check_text
 from tests.rooms.people import appoint, denied, join, make_guest, make_room, make_user
 from tests.rooms.test_admin import errors_of, page, room_form
 
@@ -260,7 +264,7 @@ def test_a_users_page_leads_to_ban_and_check_access(staff: Client) -> None:
         admin_url("rooms_check_access", user=alice.key),
     ):
         assert f'href="{url}"' in shown
-        assert staff.get(url).context["form"].initial["user"] == alice.key
+        assert staff.get(url).context["form"].initial["user"] == "alice"
     live = f"{page('connection')}?user__id__exact={alice.key}"
     assert f'href="{live}"' in shown
     assert staff.get(live).status_code == 200
@@ -565,13 +569,55 @@ def test_a_reference_fills_in_the_question_and_the_answer_leads_to_the_row(
     asked = staff.get(admin_url("rooms_check_access", ref=ref))
     initial = asked.context["form"].initial
     assert (initial["user"], initial["place"], initial["action"]) == (
-        alice.key,
+        "alice",
         "/games/csgo",
         "join",
     )
     answered = staff.post(admin_url("rooms_check_access"), initial)
     assert answered.context["answer"].decision.code == "banned"
     assert page("ban", "change", ban.pk) in answered.content.decode()
+
+
+def test_a_reference_is_looked_up_where_staff_ask(staff: Client, csgo: Room) -> None:
+    Room.objects.filter(pk=csgo.pk).update(access="members")
+    ref = denied(make_user("alice")).ref
+    assert ref is not None
+    url = admin_url("rooms_check_access")
+    assert 'name="ref"' in staff.get(url).content.decode()
+    found = staff.get(admin_url("rooms_check_access", ref=f" {ref.upper()} "))
+    assert found.context["record"].code == "not_a_member"
+    assert page("decisionrecord", "change", found.context["record"].pk) in found.content.decode()
+    missing = staff.get(admin_url("rooms_check_access", ref="nothing"))
+    assert "There is no record of this reference" in missing.content.decode()
+
+
+def test_a_reference_of_anothers_room_is_none_for_a_moderator(csgo: Room) -> None:
+    make_room("bt1", access="members")
+    ref = denied(make_user("alice"), "bt1").ref
+    mod = moderator(csgo)
+    asked = mod.get(admin_url("rooms_check_access", ref=ref))
+    assert asked.context["record"] is None
+    assert asked.context["form"].initial["place"] == ""
+
+
+def test_steps_are_told_in_words_and_lead_to_their_rows(staff: Client, csgo: Room) -> None:
+    alice = make_user("alice")
+    ban = Ban.objects.create(room=csgo, user_id=alice.user_id)
+    ref = denied(alice).ref
+    record = DecisionRecord.objects.get(ref=ref)
+    shown = staff.get(page("decisionrecord", "change", record.pk)).content.decode()
+    link = f'<a href="{page("ban", "change", ban.pk)}">ban {ban.pk}</a>'
+    assert f"<li>Is no ban against them? no {link}</li>" in shown
+
+
+def test_every_step_of_a_decision_has_words_of_its_own() -> None:
+    source = (Path(policy.__file__)).read_text()
+    asked = set(re.findall(r'(?:passed|admitted|denied|check[a-z, ]* =)\(?\s*"([a-z ]+)"', source))
+    asked |= {"no rule against join", "no rule against send", "namespace exists", "room exists"}
+    asked -= {"no rule against "}
+    assert len(asked) > 10
+    for check in asked:
+        assert check_text(check) != check
 
 
 def test_check_access_of_anothers_room_says_what_it_says_of_a_missing_one(csgo: Room) -> None:
