@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import get_language, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from rooms.talk_texts import TALK_PLURALS, TALK_TEXTS
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise as LazyText
 
@@ -137,8 +139,6 @@ TEXTS: "dict[str, LazyText]" = {
     "my_role.member": _("You are a member"),
     "today": _("Today"),
     "yesterday": _("Yesterday"),
-    "log_start": _("This is where {room} begins, as far as its messages are kept."),
-    "log_empty": _("Nothing has been said in {room} yet. Say the first word."),
     "note.away": _("You were away. What was said meanwhile is not kept in this room."),
     "note.remade": _("This room was made anew; its earlier messages are gone."),
     "removed": _("This message was removed."),
@@ -181,8 +181,8 @@ def page_texts() -> dict[str, Any]:
     """Give ``{"lang", "texts": {key: text}, "plurals": {key: {category: text}}}``."""
     return {
         "lang": get_language() or "en",
-        "texts": {key: str(words) for key, words in TEXTS.items()},
-        "plurals": {key: _forms(words) for key, words in PLURALS.items()},
+        "texts": {key: str(words) for key, words in (TEXTS | TALK_TEXTS).items()},
+        "plurals": {key: _forms(words) for key, words in (PLURALS | TALK_PLURALS).items()},
     }
 
 

@@ -33,6 +33,7 @@ class NamespacePage:
     welcome: str
     powers: Powers
     refusal: Decision | None
+    allows_private: bool = True
 
     @property
     def url(self) -> str:
@@ -174,4 +175,5 @@ def _judge(facts: NamespaceFacts, person: Person, powers: Powers) -> NamespacePa
         welcome=facts.welcome,
         powers=powers,
         refusal=None if decision.allowed else decision,
+        allows_private=facts.allow_private,
     )

@@ -141,7 +141,7 @@ def _page_data(
     """Give what the scripts have to know; ``rooms/js/page.js`` names each field."""
     base = options().socketio_path
     return {
-        "namespace": _place(namespace),
+        "namespace": _place(namespace) | {"allowsPrivate": namespace.allows_private},
         "others": [_place(other) for other in others],
         "room": room,
         "user": visitor.person.shape if visitor.is_user else None,

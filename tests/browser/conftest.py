@@ -37,7 +37,7 @@ from django.contrib.auth import (
 )
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
-from rooms.models import Message, Namespace, Room
+from rooms.models import Membership, Message, Namespace, Room
 
 call_command("migrate", verbosity=0)
 call_command("seed_demo", password={PASSWORD!r}, verbosity=0)
@@ -49,6 +49,12 @@ Room.objects.create(namespace=place, name="tunnel", title="Where connections are
 Room.objects.create(namespace=place, name="a/b", title="A name with a slash")
 Room.objects.create(namespace=place, name="crew", access="members")
 Room.objects.create(namespace=place, name="club", access="login")
+Room.objects.create(namespace=place, name="podium", is_read_only=True)
+Room.objects.create(namespace=place, name="chess", slow_mode_s=2)
+court = Room.objects.create(namespace=place, name="court", title="Where a moderator is")
+Membership.objects.create(
+    room=court, user=get_user_model().objects.get(username="mod"), role="moderator"
+)
 long = Room.objects.create(namespace=place, name="long", title="A long history", last_offset=250)
 Message.objects.bulk_create(
     Message(room=long, offset=n, author="Old", author_key="guest:old", text=f"line {{n}}.")
@@ -60,7 +66,7 @@ vault.set_password("sesame")
 vault.save()
 
 sessions = {{}}
-for name in ("alice", "bob", "dora", "eve"):
+for name in ("alice", "bob", "dora", "eve", "mod"):
     user = get_user_model().objects.get(username=name)
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -169,6 +175,12 @@ def alice(people: People) -> Page:
 @pytest.fixture
 def bob(people: People) -> Page:
     return people("bob")
+
+
+@pytest.fixture
+def mod(people: People) -> Page:
+    """The moderator of court."""
+    return people("mod")
 
 
 @pytest.fixture

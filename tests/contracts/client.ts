@@ -61,6 +61,7 @@ socket.on("roomsChanged", ({ changed, removed }) => {
   changed.forEach(showRoom);
   lines.push(...removed);
 });
+socket.on("rightsChanged", ({ room }) => lines.push(room));
 socket.on("private", (message) => {
   const nowhere: null = message.room;
   lines.push(message.from, message.to, `${nowhere}`);
@@ -197,6 +198,12 @@ export const write = async (to: string): Promise<void> => {
   const blocked = await socket.emitWithAck("block", { user: to });
   const unblocked = await socket.emitWithAck("unblock", { user: to });
   lines.push(blocked.ok ? "" : blocked.code, `${unblocked.ok}`);
+  const found = await socket.emitWithAck("conversations");
+  if (found.ok) {
+    for (const { user, offset, at, blocked: is } of found.conversations) {
+      lines.push(user.name, `${offset} ${is}`, at ?? "");
+    }
+  }
   // @ts-expect-error: a private message is to somebody
   await socket.emitWithAck("private", { text: "Hello" });
 };
@@ -225,6 +232,18 @@ export const moderate = async (user: string): Promise<void> => {
   });
   if (made.ok) {
     made.invitations.forEach(({ id, token, url }) => lines.push(id, token, url));
+  }
+  const rights = await socket.emitWithAck("rights", "csgo");
+  if (rights.ok) {
+    const next: "owner" | "moderator" | "member" | undefined = rights.roles[0];
+    lines.push(`${rights.rank} ${rights.moderates} ${rights.slow_mode_s}`, next ?? "");
+    lines.push(rights.refusal?.code ?? "");
+  }
+  const listed = await socket.emitWithAck("sanctions", { room: "csgo" });
+  if (listed.ok) {
+    for (const { user: whom, reason, until, by } of [...listed.bans, ...listed.mutes]) {
+      lines.push(whom.name, reason, until ?? "", by ?? "");
+    }
   }
   // @ts-expect-error: null ends a membership, but has to be said
   await socket.emitWithAck("setRole", whom);

@@ -6,6 +6,7 @@ import { Announcer } from "./announcer.js";
 import { Chip } from "./chip.js";
 import { Composer } from "./composer.js";
 import { part, partAs, setText, show } from "./dom.js";
+import { furnish } from "./furnish.js";
 import { keepInStep, tellRead } from "./in_step.js";
 import { canBeSolved, JoinDialog } from "./join_dialog.js";
 import { forgetInvitation, invitationOf, joinedRooms, keepJoinedRooms } from "./kept.js";
@@ -54,6 +55,9 @@ const newsOf = (/** @type {string} */ name) => rooms.get(name) ?? { unread: 0, m
 const list = new ListView(root, lobby, { current: () => current, news: newsOf });
 const switcher = new Switcher(root, lobby, { news: newsOf, go });
 
+const openRoom = () => (current === null ? null : roomOf(current));
+const furniture = furnish({ root, link, composer, say, me: () => me, current: openRoom, roomOf });
+
 /** The room of a name; made when first needed.
  * @param {string} name */
 function roomOf(name) {
@@ -96,6 +100,7 @@ function render() {
   list.render();
   root.dataset.view = current === null && !denial ? "rooms" : "room";
   document.title = titleOf();
+  furniture.render(openRoom());
   const isWatched = denial ? link.isWatching : current !== null && watches.has(current);
   if (current === null) return pane.renderLobby(denial, { isWatched });
   const room = roomOf(current);

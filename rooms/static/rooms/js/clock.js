@@ -14,6 +14,10 @@ export const clockText = (at) => clock.format(at);
 /** @param {Date} at @returns {string} */
 export const wholeText = (at) => whole.format(at);
 
+/** When something ends: the hour alone where that is today.
+ * @param {Date} at @param {Date} now @returns {string} */
+export const untilText = (at, now) => (dayKey(at) === dayKey(now) ? clock : whole).format(at);
+
 /** One string per local day; equal for times of the same day.
  * @param {Date} at
  * @returns {string} */

@@ -1,26 +1,55 @@
 // @ts-check
-/** Web addresses in what people write, made into links that give nothing away. */
+/** Web addresses and names in what people write: made into links that give nothing away, and marked. */
 
-const ADDRESS = /https?:\/\/[^\s<>"']+/g;
+import { mentionsIn } from "./mentions.js";
+
+const ADDRESS = /https?:\/\/[^\s<>"']+/gi;
 /** What ends a sentence or a bracket around an address, rather than the address. */
 const AFTER = /[.,;:!?)\]}]+$/;
 
-/** Write a text, its addresses as links; an equal one is left alone.
+/** @typedef {{index: number, text: string, make: () => HTMLElement}} Piece */
+
+/** Write a text with its addresses as links, and with the people that it names marked.
  * @param {HTMLElement} element
- * @param {string} value */
-export function setLinkedText(element, value) {
-  if (element.textContent === value) return;
-  /** @type {(string | HTMLAnchorElement)[]} */
-  const pieces = [];
+ * @param {string} value
+ * @param {{name: string} | null} me */
+export function setRichText(element, value, me) {
+  /** @type {(string | HTMLElement)[]} */
+  const content = [];
   let end = 0;
-  for (const match of value.matchAll(ADDRESS)) {
-    const address = match[0].replace(AFTER, "");
-    if (!URL.canParse(address)) continue;
-    pieces.push(value.slice(end, match.index), linkTo(address));
-    end = match.index + address.length;
+  for (const { index, text, make } of piecesOf(value, me)) {
+    if (index < end) continue;
+    content.push(value.slice(end, index), make());
+    end = index + text.length;
   }
-  element.replaceChildren(...pieces, value.slice(end));
+  element.replaceChildren(...content, value.slice(end));
 }
+
+/** In order; what lies inside an address comes after it.
+ * @param {string} value @param {{name: string} | null} me
+ * @returns {Piece[]} */
+const piecesOf = (value, me) =>
+  [...addressesIn(value), ...marksIn(value, me)].sort((a, b) => a.index - b.index);
+
+/** @param {string} value @returns {Piece[]} */
+function addressesIn(value) {
+  return [...value.matchAll(ADDRESS)]
+    .map((match) => ({ index: match.index, text: match[0].replace(AFTER, "") }))
+    .filter(({ text }) => isSafe(text))
+    .map(({ index, text }) => ({ index, text, make: () => linkTo(text) }));
+}
+
+/** @param {string} value @param {{name: string} | null} me @returns {Piece[]} */
+const marksIn = (value, me) =>
+  mentionsIn(value, me).map(({ index, text, isMine }) => ({
+    index,
+    text,
+    make: () => markOf(text, isMine),
+  }));
+
+/** @param {string} address */
+const isSafe = (address) =>
+  URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
 
 /** @param {string} address */
 function linkTo(address) {
@@ -30,4 +59,12 @@ function linkTo(address) {
   link.rel = "noopener noreferrer nofollow";
   link.target = "_blank";
   return link;
+}
+
+/** @param {string} text @param {boolean} isMine */
+function markOf(text, isMine) {
+  const mark = document.createElement(isMine ? "mark" : "span");
+  mark.className = isMine ? "mention mention--mine" : "mention";
+  mark.textContent = text;
+  return mark;
 }

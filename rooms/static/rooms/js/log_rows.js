@@ -11,7 +11,8 @@
  *            outgoing: Outgoing | null}} MessageRow
  * @typedef {{type: "presence", key: string, joined: string[], left: string[]}} PresenceRow
  * @typedef {{type: "note", key: string, note: "away" | "remade"}} NoteRow
- * @typedef {DayRow | GapRow | MessageRow | PresenceRow | NoteRow} Row
+ * @typedef {{type: "unread", key: string}} UnreadRow
+ * @typedef {DayRow | GapRow | MessageRow | PresenceRow | NoteRow | UnreadRow} Row
  */
 
 import { dayKey } from "./clock.js";
@@ -20,8 +21,9 @@ const GROUP_MS = 5 * 60_000;
 
 /** @param {Timeline} timeline
  * @param {import("./shapes.js").User | null} me
+ * @param {string | number | null} unreadFrom  the message before which the unread line stands, by id
  * @returns {Row[]} */
-export function logRows(timeline, me) {
+export function logRows(timeline, me, unreadFrom) {
   /** @type {Row[]} */
   const rows = [];
   /** @type {Message | null} */
@@ -41,6 +43,10 @@ export function logRows(timeline, me) {
     if (gap) rows.push(gap);
     if (message.at && isNewDay(previous, message)) {
       rows.push({ type: "day", key: `day ${dayKey(new Date(message.at))}`, at: new Date(message.at) });
+      above = null;
+    }
+    if (message.id === unreadFrom) {
+      rows.push({ type: "unread", key: "unread" });
       above = null;
     }
     const isGrouped = !gap && above !== null && belongTogether(above, message);

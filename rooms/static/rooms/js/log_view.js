@@ -1,28 +1,36 @@
 // @ts-check
-/** The log of messages of the open room, and where it is scrolled to. */
+/** The log of messages of the open room or conversation, and where it is scrolled to. */
 
 import { clockText, dayText, wholeText } from "./clock.js";
 import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
-import { setLinkedText } from "./links.js";
+import { setRichText } from "./links.js";
 import { logRows } from "./log_rows.js";
+import { askForMenu } from "./menu.js";
 import { isGuest, paintAvatar } from "./person.js";
 import { countText, listText, text } from "./texts.js";
 
-/** @typedef {import("./room.js").Room} Room
+/** @typedef {import("./talk.js").Talk} Talk
+ * @typedef {import("./shapes.js").Message} Message
  * @typedef {import("./log_rows.js").Row} Row
  * @typedef {import("./log_rows.js").MessageRow} MessageRow */
 
 const NEAR_END_PX = 80;
 const NEAR_START_PX = 200;
-const MOST_NAMES = 8;
+/** "Ann, Bob and Eve", but "Ann, Bob and 2 others". */
+const MOST_NAMES = 3;
 
 export class LogView {
-  /** @type {Room | null} */
-  #room = null;
+  /** @type {Talk | null} */
+  #talk = null;
   #isAtEnd = true;
   /** Of the rows, when they were last looked at. */
   #height = 0;
   #isLoading = false;
+  /** What each row shows, to leave alone what has not changed.
+   * @type {WeakMap<HTMLElement, string>} */
+  #shown = new WeakMap();
+  /** @type {WeakMap<HTMLElement, Message>} */
+  #messages = new WeakMap();
 
   /** @param {HTMLElement} root @param {() => import("./shapes.js").User | null} me */
   constructor(root, me) {
@@ -36,28 +44,44 @@ export class LogView {
     this.older.addEventListener("click", () => void this.#loadOlder());
     this.latest.addEventListener("click", () => this.toEnd());
     this.list.addEventListener("click", (event) => this.#clicked(event));
+    this.list.addEventListener("keydown", (event) => this.#pressed(event));
+    this.list.addEventListener("focusin", (event) => this.#focused(event));
     const resized = new ResizeObserver(() => this.#isAtEnd && this.toEnd());
     resized.observe(this.scroller);
     resized.observe(this.list);
   }
 
-  /** @param {Room} room */
-  render(room) {
-    if (room !== this.#room) {
-      if (this.#room) this.#room.isFollowed = true;
-      this.list.replaceChildren();
-      this.#isAtEnd = true;
-    }
-    this.#room = room;
-    const { timeline } = room;
-    const rows = logRows(timeline, this.me());
-    setText(part(this.start, "text"), text(rows.length ? "log_start" : "log_empty", { room: room.name }));
-    show(this.start, !timeline.hasOlder);
-    show(this.older, timeline.hasOlder);
+  /** @param {Talk} talk */
+  render(talk) {
+    if (talk !== this.#talk) this.close();
+    this.#talk = talk;
+    const { timeline } = talk;
+    const rows = logRows(timeline, this.me(), talk.unreadFrom);
+    const key = `${rows.length ? "log_start" : "log_empty"}.${talk.kind}`;
+    setText(part(this.start, "text"), text(key, { name: talk.title }));
+    const mine = this.me()?.id;
+    const lastOfMine = rows.findLast(
+      (row) => row.type === "message" && !row.outgoing && row.message.user?.id === mine,
+    );
     const update = (/** @type {HTMLElement} */ element, /** @type {Row} */ row) =>
-      this.#update(element, row);
-    this.#keepPlace(() => reconcile(this.list, rows, (row) => row.key, create, update));
+      this.#update(element, row, row === lastOfMine);
+    this.#keepPlace(() => {
+      show(this.start, !timeline.hasOlder);
+      show(this.older, timeline.hasOlder);
+      reconcile(this.list, rows, (row) => row.key, create, update);
+    });
+    this.#keepOneStop();
     this.#read();
+  }
+
+  /** Nobody looks at this talk any more. */
+  close() {
+    if (!this.#talk) return;
+    this.#talk.isFollowed = true;
+    this.#talk.isWatched = false;
+    this.#talk = null;
+    this.list.replaceChildren();
+    this.#isAtEnd = true;
   }
 
   /** Show the newest message. */
@@ -68,18 +92,32 @@ export class LogView {
     this.#read();
   }
 
-  /** Change the rows without moving what is being read: the end stays the end, and rows that come
-   * in above push nothing down.
+  /** Change the rows without moving what is being read: the end stays the end, and otherwise the
+   * first row on the screen stays where it is.
    * @param {() => void} change */
   #keepPlace(change) {
-    const fromEnd = this.scroller.scrollHeight - this.scroller.scrollTop;
-    const first = this.list.firstElementChild;
+    const anchor = this.#isAtEnd ? null : this.#firstOnScreen();
+    const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
     if (this.#isAtEnd) this.scroller.scrollTop = this.scroller.scrollHeight;
-    else if (first !== this.list.firstElementChild) {
-      this.scroller.scrollTop = this.scroller.scrollHeight - fromEnd;
+    else if (anchor?.isConnected) {
+      const moved = anchor.getBoundingClientRect().top - before;
+      if (moved) this.scroller.scrollTop += moved;
     }
     this.#height = this.scroller.scrollHeight;
+  }
+
+  /** @returns {Element | null} */
+  #firstOnScreen() {
+    const { top } = this.scroller.getBoundingClientRect();
+    const rows = this.list.children;
+    let [low, high] = [0, rows.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (rows[middle].getBoundingClientRect().bottom <= top) low = middle + 1;
+      else high = middle;
+    }
+    return rows[low] ?? null;
   }
 
   #scrolled() {
@@ -93,19 +131,22 @@ export class LogView {
   }
 
   #read() {
-    const room = this.#room;
-    if (room) room.isFollowed = this.#isAtEnd;
-    if (room && this.#isAtEnd && document.visibilityState === "visible") room.markRead();
-    const unread = room?.unread ?? 0;
+    const talk = this.#talk;
+    if (talk) {
+      talk.isFollowed = this.#isAtEnd;
+      talk.isWatched = this.#isAtEnd && document.visibilityState === "visible";
+      if (talk.isWatched) talk.markRead();
+    }
+    const unread = talk?.unread ?? 0;
     setText(part(this.latest, "text"), unread ? countText("new_messages", unread) : text("to_latest"));
     show(this.latest, !this.#isAtEnd);
   }
 
   async #loadOlder() {
-    if (this.#isLoading || !this.#room?.timeline.hasOlder) return;
+    if (this.#isLoading || !this.#talk?.timeline.hasOlder) return;
     this.#isLoading = true;
     try {
-      await this.#room.loadOlder();
+      await this.#talk.loadOlder();
     } finally {
       this.#isLoading = false;
     }
@@ -115,17 +156,54 @@ export class LogView {
   #clicked(event) {
     const button = event.target instanceof Element && event.target.closest("button");
     const row = button && button.closest("li");
-    const room = this.#room;
-    if (!button || !row || !room) return;
+    const talk = this.#talk;
+    if (!button || !row || !talk) return;
     const { nonce = "", after, before } = row.dataset;
-    if (button.dataset.part === "retry") void room.retry(nonce);
-    if (button.dataset.part === "discard") room.discard(nonce);
-    if (button.dataset.part === "fill") void room.fillGap(Number(after), Number(before));
+    if (button.dataset.part === "retry") void talk.retry(nonce);
+    if (button.dataset.part === "discard") talk.discard(nonce);
+    if (button.dataset.part === "fill") void talk.fillGap(Number(after), Number(before));
+    const message = this.#messages.get(row);
+    if (button.dataset.part === "more" && message) askForMenu(button, { talk, message });
   }
 
-  /** @param {HTMLElement} element @param {Row} row */
-  #update(element, row) {
-    if (row.type === "message") this.#updateMessage(element, row);
+  /** The menus of all messages are one stop of the Tab key; arrows go from one to the next.
+   * @param {KeyboardEvent} event */
+  #pressed(event) {
+    const { target, key } = event;
+    if (!isMore(target) || !["ArrowUp", "ArrowDown", "Home", "End"].includes(key)) return;
+    const all = this.#stops();
+    const index = all.indexOf(target);
+    const places = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: all.length - 1 };
+    const next = all[places[/** @type {keyof typeof places} */ (key)]];
+    event.preventDefault();
+    next?.focus();
+    next?.closest("li")?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {FocusEvent} event */
+  #focused({ target }) {
+    if (!isMore(target)) return;
+    for (const button of this.#stops()) button.tabIndex = button === target ? 0 : -1;
+  }
+
+  #keepOneStop() {
+    const all = this.#stops();
+    if (all.some((button) => button.tabIndex === 0 && button === document.activeElement)) return;
+    const last = all.at(-1);
+    for (const button of all) {
+      const tabIndex = button === last ? 0 : -1;
+      if (button.tabIndex !== tabIndex) button.tabIndex = tabIndex;
+    }
+  }
+
+  /** @returns {HTMLButtonElement[]} */
+  #stops() {
+    return [...this.list.querySelectorAll('[data-part="more"]:not([hidden])')].filter(isMore);
+  }
+
+  /** @param {HTMLElement} element @param {Row} row @param {boolean} isLastOfMine */
+  #update(element, row, isLastOfMine) {
+    if (row.type === "message") this.#updateMessage(element, row, isLastOfMine);
     if (row.type === "day") setText(part(element, "text"), dayText(row.at, new Date()));
     if (row.type === "note") setText(part(element, "text"), text(`note.${row.note}`));
     if (row.type === "presence") setText(part(element, "text"), presenceText(row));
@@ -137,36 +215,67 @@ export class LogView {
     }
   }
 
-  /** @param {HTMLElement} element @param {MessageRow} row */
-  #updateMessage(element, { message, isGrouped, outgoing }) {
+  /** @param {HTMLElement} element
+   * @param {MessageRow} row
+   * @param {boolean} isLastOfMine  whether it says that it has arrived, and all before it with it */
+  #updateMessage(element, { message, isGrouped, outgoing }, isLastOfMine) {
+    const { state = message.removed ? "removed" : "sent", reason } = outgoing ?? {};
+    const me = this.me();
+    this.#messages.set(element, message);
+    const shown = JSON.stringify([message, isGrouped, state, reason, me, isLastOfMine]);
+    if (this.#shown.get(element) === shown) return;
+    this.#shown.set(element, shown);
     const author = message.user ?? { id: null, name: text("site") };
-    const isMine = author.id !== null && author.id === this.me()?.id;
+    const isMine = author.id !== null && author.id === me?.id;
     element.classList.toggle("message--grouped", isGrouped);
     element.classList.toggle("message--mine", isMine);
-    element.dataset.state = outgoing?.state ?? (message.removed ? "removed" : "sent");
+    element.dataset.state = state;
     element.dataset.nonce = outgoing?.nonce ?? "";
     paintAvatar(part(element, "avatar"), message.removed ? { id: null, name: "–" } : author);
     setText(part(element, "author"), message.removed ? "" : author.name);
-    show(part(element, "you"), isMine);
+    show(part(element, "you"), isMine && !message.removed);
     show(part(element, "guest"), isGuest(author.id) && !isMine);
-    setLinkedText(part(element, "text"), message.removed ? text("removed") : (message.text ?? ""));
-    const time = partAs(element, "time", HTMLTimeElement);
-    show(time, message.at !== undefined);
-    if (message.at) {
-      time.dateTime = message.at;
-      time.title = wholeText(new Date(message.at));
-      setText(time, clockText(new Date(message.at)));
-    }
-    const state = outgoing && outgoingText(outgoing);
-    show(part(element, "state-box"), Boolean(state));
-    setText(part(element, "state"), state || "");
-    show(part(element, "retry"), outgoing?.state === "failed");
-    show(part(element, "discard"), outgoing !== null && outgoing.state !== "sending");
+    setRichText(part(element, "text"), message.removed ? text("removed") : (message.text ?? ""), me);
+    const isForMe = part(element, "text").querySelector(".mention--mine") !== null && !isMine;
+    element.classList.toggle("message--for-me", isForMe);
+    updateTime(element, message.at);
+    updateState(element, outgoing, isLastOfMine && state === "sent");
+    const more = partAs(element, "more", HTMLButtonElement);
+    show(more, state === "sent");
+    more.setAttribute("aria-label", text("menu.message", { name: author.name }));
   }
 }
 
+/** @param {EventTarget | null} target @returns {target is HTMLButtonElement} */
+const isMore = (target) => target instanceof HTMLButtonElement && target.dataset.part === "more";
+
 /** @param {Row} row */
 const create = (row) => copyTemplate(`log-${row.type}`);
+
+/** @param {HTMLElement} element @param {string | undefined} at */
+function updateTime(element, at) {
+  const time = partAs(element, "time", HTMLTimeElement);
+  show(time, at !== undefined);
+  show(part(element, "when"), at !== undefined);
+  if (at === undefined) return;
+  const date = new Date(at);
+  time.dateTime = at;
+  setText(part(time, "clock"), clockText(date));
+  setText(part(time, "whole"), wholeText(date));
+  setText(part(element, "when"), clockText(date));
+}
+
+/** @param {HTMLElement} element
+ * @param {import("./timeline.js").Outgoing | null} outgoing
+ * @param {boolean} hasArrived  whether to say that it is stored */
+function updateState(element, outgoing, hasArrived) {
+  const state = outgoing && outgoingText(outgoing);
+  show(part(element, "state-box"), Boolean(state));
+  setText(part(element, "state"), state || "");
+  show(part(element, "retry"), outgoing?.state === "failed");
+  show(part(element, "discard"), outgoing !== null && outgoing.state !== "sending");
+  show(part(element, "tick"), hasArrived);
+}
 
 /** @param {import("./timeline.js").Outgoing} outgoing */
 function outgoingText({ state, reason }) {
@@ -186,6 +295,6 @@ function presenceText({ joined, left }) {
 /** @param {string[]} all */
 function names(all) {
   if (all.length <= MOST_NAMES) return listText(all);
-  const rest = countText("others", all.length - MOST_NAMES);
-  return listText([...all.slice(0, MOST_NAMES), rest]);
+  const shown = MOST_NAMES - 1;
+  return listText([...all.slice(0, shown), countText("others", all.length - shown)]);
 }

@@ -2,7 +2,7 @@
 /** What the server says about this page: addresses, who is looking, and which room is open.
  *
  * @typedef {object} Page
- * @property {{path: string, title: string, url: string}} namespace
+ * @property {{path: string, title: string, url: string, allowsPrivate: boolean}} namespace
  * @property {{path: string, title: string, url: string}[]} others  the other namespaces
  * @property {string | null} room  the room named in the address
  * @property {{id: string, name: string} | null} user  null for a guest

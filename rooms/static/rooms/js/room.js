@@ -9,20 +9,21 @@
  * @typedef {"idle" | "joining" | "joined" | "denied" | "evicted" | "left"} RoomState
  */
 
-import { keepOutgoing, keepReadPosition, outgoingOf, readPositionOf } from "./kept.js";
-import { speaksTo } from "./mentions.js";
-import { Timeline } from "./timeline.js";
+import { Talk } from "./talk.js";
 
-const CATCH_UP_PAGES = 5;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_SHOWN_MS = 5_000;
 const MEMBERS_AFTER_MS = 400;
 const REJOIN_AFTER_S = 3;
-const MOST_SHOWN = 2_000;
+/** A refusal is over a little later here than there. */
+const LATER_MS = 150;
+const LONGEST_WAIT_MS = 86_400_000;
 /** Denials that say nothing about the room: coming back is tried again. */
 const PASSING = new Set(["busy", "internal", "no_answer", "rate_limited"]);
+/** Refusals of a message that hold for the next ones, too. */
+const LASTING = new Set(["muted", "read_only", "rate_limited", "forbidden"]);
 
-export class Room extends EventTarget {
+export class Room extends Talk {
   /** @type {RoomState} */
   state = "idle";
   /** Why we are not in.
@@ -36,34 +37,40 @@ export class Room extends EventTarget {
   members = new Map();
   /** @type {Map<string, {name: string, timer: number}>} */
   typing = new Map();
-  timeline = new Timeline();
-  /** Messages of others that have not been read yet, in any tab, and those that speak to us. */
-  unread = 0;
-  mentions = 0;
-  /** The offset up to which this room has been read; null until it is joined.
-   * @type {number | null} */
-  readTo = null;
-  /** Whether the end is being read, so that the other end may be forgotten. */
-  isFollowed = true;
-  /** Messages that a reconnect brought, until the page has said so. */
-  caughtUp = 0;
+  /** What our person may do here; null until the server has said so.
+   * @type {import("./shapes.js").Rights | null} */
+  rights = null;
+  /** Who is banned and muted, as a moderator may know.
+   * @type {{bans: import("./shapes.js").Sanction[], mutes: import("./shapes.js").Sanction[]}} */
+  sanctions = { bans: [], mutes: [] };
+  /** Until when no message is taken, in ms since 1970; null: for no known time. */
+  freeAt = 0;
   #typedAt = 0;
   #membersTimer = 0;
-  #filling = false;
+  #refusalTimer = 0;
 
   /** @param {string} name
    * @param {import("./socket.js").Link} link
    * @param {() => User | null} me */
   constructor(name, link, me) {
-    super();
+    super(name, link, me);
     this.name = name;
-    this.link = link;
-    this.me = me;
-    for (const message of outgoingOf(name)) this.timeline.queue({ ...message, state: "waiting" });
+  }
+
+  get title() {
+    return this.name;
+  }
+
+  get kind() {
+    return /** @type {const} */ ("room");
   }
 
   get isJoined() {
     return this.state === "joined";
+  }
+
+  get canSend() {
+    return this.isJoined && this.link.isLive;
   }
 
   /** Ask to come in, or to come in again.
@@ -92,95 +99,48 @@ export class Room extends EventTarget {
 
   /** @returns {Promise<void>} */
   async leave() {
-    this.members.clear();
+    this.#forgetPeople();
     this.#become("left");
     await this.link.ask("leaveRoom", this.name);
   }
 
-  /** The connection is gone: nobody is known to be here or typing until we are back. */
+  /** The connection is gone: nobody is known to be typing until we are back. */
   goneAway() {
     this.typing.clear();
-    for (const message of this.timeline.outgoing) {
-      if (message.state === "sending") message.state = "waiting";
-    }
-    this.#changed();
+    super.goneAway();
   }
 
-  /** Send a text, shown at once. It is sent again after a reconnect until the server has answered;
-   * the nonce makes all those one message.
-   * @param {string} text */
+  /** @param {string} text */
   send(text) {
-    const at = new Date().toISOString();
-    const nonce = window.crypto.randomUUID();
-    this.timeline.queue({ nonce, text, at, state: "waiting", reason: null });
     this.#typedAt = 0;
-    this.#keep();
-    void this.retry(nonce);
+    super.send(text);
   }
 
-  /** @param {string} nonce */
-  async retry(nonce) {
-    const message = this.timeline.unsent(nonce);
-    if (!message || message.state === "sending") return;
-    if (!this.isJoined || !this.link.isLive) {
-      message.state = "waiting";
-      this.#changed();
-      return;
-    }
-    message.state = "sending";
-    this.#changed();
-    const { text } = message;
-    const answer = await this.link.ask("message", { room: this.name, text, nonce });
-    if (answer.ok) this.#sent(message, /** @type {import("./shapes.js").Stored} */ (answer));
-    else this.#notSent(message, answer);
+  /** @param {string} text @param {string} nonce
+   * @returns {Promise<import("./talk.js").Stored | Denial>} */
+  post(text, nonce) {
+    return this.link.ask("message", { room: this.name, text, nonce });
   }
 
-  /** @param {string} nonce */
-  discard(nonce) {
-    this.timeline.settle(nonce);
-    this.#keep();
+  /** @param {{before?: number, after?: number}} bounds
+   * @returns {Promise<import("./talk.js").HistoryPage | Denial>} */
+  ask(bounds) {
+    return this.link.ask("history", { room: this.name, ...bounds });
   }
 
   /** Tell the others that text is being typed; seldom enough to call it on every key. */
   typed() {
     const now = Date.now();
-    if (!this.isJoined || now - this.#typedAt < TYPING_EVERY_MS) return;
+    if (!this.canSend || this.rights?.refusal || now - this.#typedAt < TYPING_EVERY_MS) return;
     this.#typedAt = now;
     void this.link.ask("typing", this.name);
   }
 
-  /** Read the page of messages before the oldest.
-   * @returns {Promise<void>} */
-  async loadOlder() {
-    const before = this.timeline.oldest;
-    if (before === null || this.#filling) return;
-    await this.#read({ before }, (answer) => {
-      this.timeline.hasOlder = answer.more;
-    });
-  }
-
-  /** Read messages into a gap that a person asked to be filled.
-   * @param {number} after  the offset before the gap
-   * @param {number} before  the offset behind it
-   * @returns {Promise<void>} */
-  async fillGap(after, before) {
-    await this.#read({ after }, (answer) => {
-      const first = answer.messages[0]?.offset ?? null;
-      if (first === null || first >= before) this.timeline.lost.add(after);
-    });
-  }
-
   /** @param {Message} message */
   hearMessage(message) {
-    const mine = message.user?.id === this.me()?.id;
-    if (mine && message.nonce) this.#settle(message.nonce);
-    const added = this.timeline.addPage([message]);
-    if (this.isFollowed) this.timeline.trim(MOST_SHOWN);
     if (message.user?.id) this.#stopTyping(message.user.id);
-    if (added && !mine) this.dispatchEvent(new CustomEvent("arrived", { detail: message }));
-    if (message.offset === null) this.#countUnkept(message, added > 0 && !mine);
-    this.#changed();
-    if (this.isJoined) void this.#fillHoles();
+    super.hearMessage(message);
+    if (this.isJoined) void this.fillHoles();
   }
 
   /** @param {import("./shapes.js").Presence} presence */
@@ -191,7 +151,7 @@ export class Room extends EventTarget {
     else this.readMembersSoon();
     const isNews = !known && sockets === 1 && user.id !== this.me()?.id;
     if (isNews) this.timeline.presence(user.name, true);
-    this.#changed();
+    this.changed();
   }
 
   /** @param {import("./shapes.js").Presence} presence */
@@ -205,14 +165,14 @@ export class Room extends EventTarget {
     } else if (known) {
       known.sockets = sockets;
     }
-    this.#changed();
+    this.changed();
   }
 
   /** @param {number} members */
   hearMembersChanged(members) {
     this.count = members;
     this.readMembersSoon();
-    this.#changed();
+    this.changed();
   }
 
   /** @param {User} user */
@@ -222,16 +182,16 @@ export class Room extends EventTarget {
     const id = user.id;
     const timer = window.setTimeout(() => {
       this.#stopTyping(id);
-      this.#changed();
+      this.changed();
     }, TYPING_SHOWN_MS);
     this.typing.set(id, { name: user.name, timer });
-    this.#changed();
+    this.changed();
   }
 
   /** @param {number} offset */
   hearRemoved(offset) {
     this.timeline.remove(offset);
-    this.#changed();
+    this.changed();
   }
 
   /** @param {Denial} denial */
@@ -241,25 +201,8 @@ export class Room extends EventTarget {
 
   /** The server knows that messages did not reach us: read what is missing. */
   async hearMissed() {
-    await this.#read({ after: this.timeline.seen }, () => undefined);
-    void this.#fillHoles();
-  }
-
-  /** All that is here has been read; the other tabs hear of it by the "read" event. */
-  markRead() {
-    const newest = this.timeline.newest;
-    const isFurther = newest !== null && newest > (this.readTo ?? 0);
-    if (!isFurther && this.unread === 0) return;
-    this.hearRead(newest);
-    this.dispatchEvent(new CustomEvent("read", { detail: newest }));
-  }
-
-  /** It has been read up to an offset, here or in another tab; null where none are kept.
-   * @param {number | null} offset */
-  hearRead(offset) {
-    if (offset === null) this.unread = this.mentions = 0;
-    else this.#readTo(offset);
-    this.#changed();
+    await this.read({ after: this.timeline.seen }, () => undefined);
+    void this.fillHoles();
   }
 
   /** Ask who is here, once for many reasons at a time. */
@@ -268,19 +211,57 @@ export class Room extends EventTarget {
     this.#membersTimer = window.setTimeout(() => void this.#readMembers(), MEMBERS_AFTER_MS);
   }
 
+  /** Ask what our person may do here, and as a moderator what has been done to others. */
+  async readRights() {
+    const answer = await this.link.ask("rights", this.name);
+    if (!answer.ok || !this.isJoined) return;
+    this.rights = /** @type {import("./shapes.js").Rights} */ (answer);
+    this.role = this.rights.role;
+    this.#holdBack();
+    if (this.rights.moderates) await this.#readSanctions();
+    this.changed();
+  }
+
+  /** @param {import("./timeline.js").Outgoing} outgoing
+   * @param {import("./shapes.js").Stored} answer */
+  sent(outgoing, answer) {
+    super.sent(outgoing, answer);
+    const { rights } = this;
+    if (!rights?.slow_mode_s) return;
+    const code = "rate_limited";
+    rights.refusal = { ok: false, code, message: "", retry_after: rights.slow_mode_s };
+    this.#holdBack();
+    this.changed();
+  }
+
+  /** @param {import("./timeline.js").Outgoing} outgoing @param {Denial} denial */
+  notSent(outgoing, denial) {
+    super.notSent(outgoing, denial);
+    if (LASTING.has(denial.code)) void this.readRights();
+  }
+
   /** @param {import("./shapes.js").Joined} answer @param {boolean} again */
   #enter(answer, again) {
+    const isFirst = this.timeline.epoch === null;
     const added = this.timeline.join(answer);
-    this.#findReadPosition(answer);
+    this.findReadPosition(answer.offset);
     this.caughtUp = again ? added : 0;
+    if (isFirst) this.#markUnread();
     this.role = answer.role;
     this.count = answer.members;
     this.#become("joined");
     void this.#readMembers();
-    void this.#fillHoles(answer.offset);
-    for (const message of this.timeline.outgoing) {
-      if (message.state === "waiting") void this.retry(message.nonce);
-    }
+    void this.readRights();
+    void this.fillHoles(answer.offset);
+    this.retryWaiting();
+  }
+
+  /** Find where this browser had read to, when the page has just come in. */
+  #markUnread() {
+    if (this.readTo === null) return;
+    const me = this.me()?.id;
+    const unread = this.timeline.after(this.readTo).filter(({ user }) => user?.id !== me);
+    this.unreadFrom = unread.at(-1)?.id ?? null;
   }
 
   /** @param {number} delay_s */
@@ -296,82 +277,33 @@ export class Room extends EventTarget {
     const { members, count } = /** @type {import("./shapes.js").MembersPage} */ (answer);
     this.members = new Map(members.map((member) => [member.id, member]));
     this.count = count;
-    this.#changed();
+    if (this.rights?.moderates) await this.#readSanctions();
+    this.changed();
   }
 
-  /** Read on until nothing is missing up to the newest message; a hole of many pages stays a gap.
-   * @param {number | null} [target]  an offset that we know to exist */
-  async #fillHoles(target = null) {
-    if (this.#filling) return;
-    this.#filling = true;
-    try {
-      for (let page = 0; page < CATCH_UP_PAGES; page += 1) {
-        const isBehind = target !== null && this.timeline.seen < target;
-        if (!this.timeline.hole() && !isBehind) return;
-        const added = await this.#catchUp();
-        if (added === null) return;
-        if (added === 0) break;
-        this.caughtUp += added;
-      }
-      await this.#read({}, () => this.timeline.skipHoles());
-    } finally {
-      this.#filling = false;
-      this.#changed();
-    }
+  async #readSanctions() {
+    const answer = await this.link.ask("sanctions", this.name);
+    if (!answer.ok) return;
+    const { bans, mutes } = /** @type {import("./shapes.js").SanctionsPage} */ (answer);
+    this.sanctions = { bans, mutes };
   }
 
-  /** @returns {Promise<number | null>} how many messages came; null if nobody answered */
-  #catchUp() {
-    return this.#read({ after: this.timeline.seen }, () => undefined);
-  }
-
-  /** @param {{before?: number, after?: number}} bounds
-   * @param {(answer: import("./shapes.js").HistoryPage) => void} then
-   * @returns {Promise<number | null>} how many messages were new; null if there was no answer */
-  async #read(bounds, then) {
-    const answer = await this.link.ask("history", { room: this.name, ...bounds });
-    if (!answer.ok) return null;
-    const history = /** @type {import("./shapes.js").HistoryPage} */ (answer);
-    if (history.epoch !== this.timeline.epoch) return null;
-    const added = this.timeline.addPage(history.messages);
-    then(history);
-    this.#changed();
-    return added;
+  /** A refusal that ends is asked about again when it does. */
+  #holdBack() {
+    window.clearTimeout(this.#refusalTimer);
+    const { retry_after, until } = this.rights?.refusal ?? {};
+    this.freeAt = retry_after ? Date.now() + retry_after * 1_000 : until ? Date.parse(until) : 0;
+    if (!this.freeAt) return;
+    const wait_ms = Math.max(0, this.freeAt - Date.now()) + LATER_MS;
+    // A timer of more than 24 days would fire at once.
+    this.#refusalTimer = window.setTimeout(
+      () => void this.readRights(),
+      Math.min(wait_ms, LONGEST_WAIT_MS),
+    );
   }
 
   #position() {
     return { since: this.timeline.seen, epoch: this.timeline.epoch };
-  }
-
-  /** @param {import("./timeline.js").Outgoing} outgoing
-   * @param {import("./shapes.js").Stored} answer */
-  #sent({ nonce, text }, { id, offset, at }) {
-    this.#settle(nonce);
-    const message = { id, room: this.name, offset, user: this.me(), text, at, nonce };
-    this.timeline.addPage([message]);
-    this.#changed();
-    void this.#fillHoles();
-  }
-
-  /** @param {import("./timeline.js").Outgoing} outgoing @param {Denial} denial */
-  #notSent(outgoing, denial) {
-    if (!this.timeline.unsent(outgoing.nonce)) return;
-    const isAway = denial.code === "away";
-    outgoing.state = isAway ? "waiting" : "failed";
-    outgoing.reason = isAway ? null : denial.message;
-    this.#keep();
-  }
-
-  /** @param {string} nonce */
-  #settle(nonce) {
-    if (!this.timeline.unsent(nonce)) return;
-    this.timeline.settle(nonce);
-    this.#keep();
-  }
-
-  #keep() {
-    keepOutgoing(this.name, this.timeline.outgoing);
-    this.#changed();
   }
 
   /** @param {string} id */
@@ -380,10 +312,18 @@ export class Room extends EventTarget {
     this.typing.delete(id);
   }
 
-  /** @param {RoomState} state @param {Denial} denial */
-  #refuse(state, denial) {
+  #forgetPeople() {
+    window.clearTimeout(this.#refusalTimer);
     this.members.clear();
     this.typing.clear();
+    this.rights = null;
+    this.sanctions = { bans: [], mutes: [] };
+    this.freeAt = 0;
+  }
+
+  /** @param {RoomState} state @param {Denial} denial */
+  #refuse(state, denial) {
+    this.#forgetPeople();
     this.#become(state, denial);
   }
 
@@ -391,44 +331,6 @@ export class Room extends EventTarget {
   #become(state, denial = null) {
     this.state = state;
     this.denial = denial;
-    this.#changed();
-  }
-
-  /** What another visit has read counts; what was said before the first one does not.
-   * @param {import("./shapes.js").Joined} answer */
-  #findReadPosition({ epoch, offset }) {
-    if (epoch === null || offset === null) return;
-    const kept = readPositionOf(this.name);
-    // What is kept of a room that was made anew since says nothing of this one.
-    if (kept?.epoch !== epoch) this.readTo = null;
-    this.#readTo(kept?.epoch === epoch ? kept.offset : offset);
-  }
-
-  /** @param {number} offset */
-  #readTo(offset) {
-    const epoch = this.timeline.epoch;
-    const isFurther = this.readTo === null || offset > this.readTo;
-    if (isFurther) this.readTo = offset;
-    if (isFurther && epoch !== null) keepReadPosition(this.name, { epoch, offset });
-  }
-
-  /** @param {Message} message @param {boolean} isNews */
-  #countUnkept(message, isNews) {
-    if (!isNews) return;
-    this.unread += 1;
-    if (speaksTo(message.text, this.me()?.name)) this.mentions += 1;
-  }
-
-  #countUnread() {
-    if (this.readTo === null) return;
-    const me = this.me();
-    const unread = this.timeline.after(this.readTo).filter(({ user }) => user?.id !== me?.id);
-    this.unread = unread.length;
-    this.mentions = unread.filter((message) => speaksTo(message.text, me?.name)).length;
-  }
-
-  #changed() {
-    this.#countUnread();
-    this.dispatchEvent(new Event("change"));
+    this.changed();
   }
 }

@@ -8,13 +8,15 @@
  *
  * @typedef {object} Message
  * @property {string | number} id
- * @property {string} room
+ * @property {string | null} room  null in a private conversation
  * @property {number | null} offset  null in a room that keeps no history
  * @property {User | null} [user]  null for what the site itself posts
  * @property {string} [text]
  * @property {string} [at]  RFC 3339, UTC
  * @property {string} [nonce]
  * @property {true} [removed]
+ * @property {string} [from]  in private: the ids of the two
+ * @property {string} [to]
  *
  * @typedef {object} RoomRow  one room of the list, as this visitor may see it
  * @property {string} name
@@ -48,6 +50,22 @@
  * @property {Message[]} messages
  * @property {boolean} more
  * @property {boolean} recovered
+ *
+ * @typedef {object} Rights  what our person may do in a room
+ * @property {true} ok
+ * @property {string} room
+ * @property {Role} role
+ * @property {number} rank  one acts on those below: 1 member, 2 moderator, 3 owner, 4 the site
+ * @property {boolean} moderates
+ * @property {NonNullable<Role>[]} roles  that they may give
+ * @property {number} slow_mode_s  between two messages; 0 for whom it spares
+ * @property {Denial | null} refusal  what a message would be answered now
+ *
+ * @typedef {{user: User & {id: string}, reason: string, until: string | null, by: string | null}} Sanction
+ * @typedef {{ok: true, bans: Sanction[], mutes: Sanction[]}} SanctionsPage
+ * @typedef {{user: User & {id: string}, offset: number, at: string | null, blocked: boolean}} ConversationRow
+ * @typedef {{ok: true, conversations: ConversationRow[]}} ConversationsPage
+ * @typedef {{ok: true, invitations: {id: string, token: string, url: string}[]}} InvitationsMade
  *
  * @typedef {{ok: true, id: string | number, offset: number | null, at: string}} Stored
  * @typedef {{ok: true, epoch: string | null, messages: Message[], more: boolean}} HistoryPage

@@ -86,13 +86,13 @@ export class Link extends EventTarget {
    * with the codes `no_answer` and `away`, which only this page knows.
    * @template {{ok: true}} T
    * @param {string} event
-   * @param {unknown} argument
+   * @param {unknown} [argument]
    * @returns {Promise<T | import("./shapes.js").Denial>} */
   async ask(event, argument) {
     const socket = this.#socket;
     if (!socket || !this.isLive) return { ok: false, code: "away", message: text("away") };
     try {
-      return await socket.timeout(ANSWER_MS).emitWithAck(event, argument);
+      return await socket.timeout(ANSWER_MS).emitWithAck(event, ...(argument === undefined ? [] : [argument]));
     } catch {
       return this.isLive && socket === this.#socket
         ? { ok: false, code: "no_answer", message: text("no_answer") }

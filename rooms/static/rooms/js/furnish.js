@@ -1,0 +1,105 @@
+// @ts-check
+/** Puts into the page of a namespace what belongs to talking and not to the shell: menus, the
+ * moderators' dialogs, private conversations, and what is heard of one's own rights. */
+
+import { part, partAs, setText, show } from "./dom.js";
+import { InviteDialog } from "./invite_dialog.js";
+import { takeDraft } from "./kept.js";
+import { Menu } from "./menu.js";
+import { Moderation } from "./moderation.js";
+import { page } from "./page.js";
+import { PrivateChats } from "./private_chats.js";
+import { PrivateView } from "./private_view.js";
+import { SanctionsDialog } from "./sanctions_dialog.js";
+import { hear as hearTabs } from "./tabs.js";
+import { TalkMenus } from "./talk_menus.js";
+
+/** @typedef {import("./room.js").Room} Room
+ * @typedef {object} Shell  what the page lends
+ * @property {HTMLElement} root
+ * @property {import("./socket.js").Link} link
+ * @property {import("./composer.js").Composer} composer
+ * @property {(words: string) => void} say
+ * @property {() => import("./shapes.js").User | null} me
+ * @property {() => Room | null} current  the open room
+ * @property {(name: string) => Room} roomOf */
+
+const TOLD_MS = 5_000;
+
+/** @param {Shell} shell
+ * @returns {{render: (room: Room | null) => void}} */
+export function furnish({ root, link, composer, say, me, current, roomOf }) {
+  const tell = toast(part(root, "told"), say);
+  const chats = new PrivateChats(link, me);
+  const privately = new PrivateView(root, chats, { me, say });
+  const moderation = new Moderation(
+    partAs(root, "act-dialog", HTMLDialogElement),
+    link,
+    tell,
+    () => composer.focus(),
+  );
+  const invite = new InviteDialog(partAs(root, "invite-dialog", HTMLDialogElement), link, tell);
+  const sanctions = new SanctionsDialog(
+    partAs(root, "sanctions-dialog", HTMLDialogElement),
+    moderation,
+  );
+  const menus = new TalkMenus(new Menu(part(root, "actions")), {
+    me,
+    tell,
+    mention: (words) => composer.insert(words),
+    chats,
+    privately,
+    moderation,
+    invite,
+    sanctions,
+  });
+  root.addEventListener("roomkey:menu", (event) => {
+    const { target, detail } = /** @type {CustomEvent} */ (event);
+    if (target instanceof HTMLElement) menus.open(target, detail);
+  });
+  const moderate = partAs(root, "moderate", HTMLButtonElement);
+  moderate.addEventListener("click", () => {
+    const room = current();
+    if (room) menus.openRoom(moderate, room);
+  });
+
+  /** @param {string} name @param {(news: any) => void} handle */
+  const hear = (name, handle) =>
+    link.addEventListener(`heard:${name}`, (event) =>
+      handle(/** @type {CustomEvent} */ (event).detail[0]),
+    );
+  hear("muted", ({ room, message }) => {
+    void roomOf(room).readRights();
+    say(message);
+  });
+  hear("unmuted", ({ room }) => void roomOf(room).readRights());
+  hear("rightsChanged", ({ room }) => {
+    void roomOf(room).readRights();
+    roomOf(room).readMembersSoon();
+  });
+  hearTabs((word) => {
+    if (!("place" in word) || word.place !== page.namespace.path) return;
+    if (word.kind === "read") chats.ofKey(word.room)?.hearRead(word.offset);
+    if (word.kind !== "draft") return;
+    takeDraft(word.room, word.text);
+    privately.composer.drafted(word.room);
+  });
+  privately.openAddress();
+  privately.render();
+  return {
+    render: (room) => show(moderate, room?.isJoined === true && room.rights?.moderates === true),
+  };
+}
+
+/** Say what came of something, to those who listen and for a while to those who look.
+ * @param {HTMLElement} element @param {(words: string) => void} say */
+function toast(element, say) {
+  let timer = 0;
+  return (/** @type {string} */ words) => {
+    say(words);
+    window.clearTimeout(timer);
+    setText(element, words);
+    show(element, true);
+    timer = window.setTimeout(() => show(element, false), TOLD_MS);
+  };
+}
