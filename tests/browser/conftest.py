@@ -15,6 +15,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser.site import Site
+from tests.helpers.live_server import Clerk
 from tests.helpers.services import find_chromium
 
 CHROMIUM_ARGUMENTS = [
@@ -61,6 +62,16 @@ Message.objects.bulk_create(
     for n in range(1, 251)
 )
 Room.objects.create(namespace=place, name={PAYLOAD!r}, title={PAYLOAD!r})
+Room.objects.create(namespace=place, name="brief", title="Keeps three messages", history_size=3)
+Room.objects.create(namespace=place, name="ticketed", access="invitation")
+Room.objects.create(namespace=place, name="shut", is_open=False)
+Room.objects.create(namespace=place, name="cabin", title="For one at a time", capacity=1)
+Room.objects.create(namespace=place, name="stage", title="Where people are put out")
+mod = get_user_model().objects.get(username="mod")
+for room in place.rooms.all():
+    Membership.objects.create(room=room, user=mod, role="moderator")
+annex = Namespace.objects.create(path="/annex", title="Annex", access="login")
+Room.objects.create(namespace=annex, name="attic")
 vault = Room(namespace=place, name="vault", access="password")
 vault.set_password("sesame")
 vault.save()
@@ -102,6 +113,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     finally:
         site.stop()
     assert "Traceback" not in site.log()
+
+
+@pytest.fixture(scope="package")
+def clerk(site: Site) -> Iterator[Clerk]:
+    """A process of its own that changes what is in the site's database."""
+    clerk = Clerk(site.environment)
+    yield clerk
+    clerk.stop()
 
 
 @pytest.fixture(scope="package")
@@ -187,6 +206,12 @@ def mod(people: People) -> Page:
 def dora(people: People) -> Page:
     """Somebody who signs out, which no session survives."""
     return people("dora")
+
+
+@pytest.fixture
+def mod(people: People) -> Page:
+    """The moderator of all rooms of ``/place``."""
+    return people("mod")
 
 
 @pytest.fixture

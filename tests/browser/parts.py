@@ -40,6 +40,37 @@ def rooms(page: Page) -> Locator:
     return page.get_by_role("navigation", name="Rooms")
 
 
+def room_row(page: Page, name: str) -> Locator:
+    """A room of the list."""
+    return rooms(page).locator("li[data-key]").and_(page.locator(f'[data-key="{name}"]'))
+
+
+def notice(page: Page) -> Locator:
+    """What stands in place of a room that is not joined."""
+    return page.locator("[data-part=notice]")
+
+
+def emit(page: Page, namespace: str, event: str, argument: object) -> object:
+    """Emit an event as the person of a page, over a connection of its own; return the answer."""
+    return page.evaluate(
+        """async ([namespace, event, argument]) => {
+          const { io } = await import("/socket.io/socket.io.esm.min.js");
+          const socket = io(namespace, { forceNew: true });
+          try {
+            return await socket.timeout(5000).emitWithAck(event, argument);
+          } finally {
+            socket.disconnect();
+          }
+        }""",
+        [namespace, event, argument],
+    )
+
+
 def chip(page: Page) -> Locator:
     """The state of the connection."""
     return page.locator("[data-part=chip]")
+
+
+def chip_words(page: Page) -> Locator:
+    """The same in words alone, without what can be done about it."""
+    return page.locator("[data-part=chip-text]")

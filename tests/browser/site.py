@@ -18,14 +18,15 @@ STOP_S = 15
 class Site:
     """A ``runserver`` on a free port of this machine; it can be killed and come back there.
 
-    ``sessions`` are the session cookies of people who have signed in before, by name.
+    ``environment`` is all that it knows of the project's variables, and what else works on its
+    database needs. ``sessions`` are the session cookies of people who have signed in before, by name.
     """
 
     def __init__(self, folder: Path) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
-        self._environment = clean_environment(
+        self.environment = clean_environment(
             DATABASE_URL=f"sqlite:///{folder / 'site.sqlite3'}",
             DEBUG="0",
             SECRET_KEY="only-for-browser-tests",
@@ -39,7 +40,7 @@ class Site:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,
@@ -54,7 +55,7 @@ class Site:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -67,6 +68,14 @@ class Site:
         """End the server as a crash does: it has no time to say goodbye."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let the server stand still: its connections stay, and nobody answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """End the server as an operator does."""
         self._end(signal.SIGTERM)
@@ -74,6 +83,10 @@ class Site:
     def log(self) -> str:
         """Return what the server has written."""
         return self._log.read_text(errors="replace")
+
+    def _signal(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:

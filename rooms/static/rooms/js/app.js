@@ -125,8 +125,8 @@ function titleOf() {
 
 /** Open a room, or with null the list.
  * @param {string | null} name
- * @param {{remember?: boolean}} [how] */
-function go(name, { remember = true } = {}) {
+ * @param {{remember?: boolean, join?: boolean}} [how] */
+function go(name, { remember = true, join = true } = {}) {
   if (remember && name !== current) window.history.pushState(null, "", roomUrl(name));
   current = name;
   dialog.close();
@@ -135,7 +135,8 @@ function go(name, { remember = true } = {}) {
   toasts.remove(name);
   const room = roomOf(name);
   if (room.isJoined) entered(room);
-  else void enter(room);
+  else if (join) void enter(room);
+  else part(pane.notice, "notice-heading").focus();
 }
 
 /** Open the neighbour of the open room in the list.
@@ -212,7 +213,7 @@ function kicked(denial) {
   void lobby.refresh();
   if (denial.room === current) return;
   const words = text("missed_elsewhere", { room: room.name, words: denial.message });
-  const act = () => go(room.name);
+  const act = () => go(room.name, { join: false });
   toasts.add({ key: room.name, icon: "stop", words, action: text("see_why"), act });
 }
 
