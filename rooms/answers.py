@@ -5,7 +5,7 @@ Source: DESIGN section 6.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, Required, TypeAlias, TypedDict
 
 from realtime.namespaces.declared import Refusal
 from rooms.denials import Code
@@ -210,6 +210,13 @@ class RoomsChanged(TypedDict):
     removed: list[str]
 
 
+# ``from`` is no name for an attribute.
+Missed = TypedDict(
+    "Missed", {"room": Required[str], "from": NotRequired[int], "to": NotRequired[int]}
+)
+Missed.__doc__ = "Messages of a room that will not be heard: their offsets, where they had any."
+
+
 class Done(TypedDict):
     """It is done."""
 
@@ -354,6 +361,7 @@ EMITS: Mapping[str, Any] = {
     "unmuted": Unmuted,
     "messageRemoved": MessageRemoved,
     "rightsChanged": RightsChanged,
+    "missed": Missed,
     "roomsChanged": RoomsChanged,
     "private": PrivateMessage,
     # A site sends its rooms what it likes, and in its own form, from views and tasks.

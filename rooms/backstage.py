@@ -44,8 +44,10 @@ Result = TypeVar("Result")
 RETRY_FIRST_S = 0.5
 RETRY_MOST_S = 10.0
 HOUSEKEEPING_EVERY_S = 600.0
+# How soon a lease that was not renewed is tried again.
+RENEW_AGAIN_S = 1.0
 # How long the end of a process waits for a database that may be gone.
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 2.0
 
 
 class Backstage:
@@ -64,14 +66,17 @@ class Backstage:
         self._messages: Batcher[SendRequest, Sent] = Batcher(send_messages)
         self._options = settings
         self._lease: asyncio.Task[None] | None = None
+        self._lease_ends_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, is_only: bool) -> None:
         """Write this process's row and keep its lease; the only server there is starts clean."""
         if is_only:
             await in_database(presence.drop_everybody)
+        began_at = time.monotonic()
         await in_database(presence.register_process, self.process_id, self._options.lease_s)
         current_counts().lease_renewed_at = time.monotonic()
+        self._hold_lease(began_at)
         await self.watch.start()
         self._lease = asyncio.create_task(self._keep_lease(), name="lease")
 
@@ -86,7 +91,8 @@ class Backstage:
         await self._finish_tasks()
         await self.announcer.stop()
         await in_database(tallies.flush, self.process_id, timezone.now())
-        await in_database(presence.drop_process, self.process_id)
+        # Whoever is left, as where the database was away, is not left to the sweepers.
+        await self._tell_orphans(await in_database(presence.drop_process, self.process_id))
 
     async def send(self, request: SendRequest) -> Sent:
         """Store a message and tell the room, even if the sender is gone before it is stored."""
@@ -190,19 +196,23 @@ class Backstage:
     async def _keep_lease(self) -> None:
         quarter_s = self._options.lease_s / 4
         housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
+        pause_s = quarter_s
         while True:
-            await asyncio.sleep(quarter_s)
+            await asyncio.sleep(pause_s)
+            pause_s = quarter_s
             try:
-                self._clear_strays()
                 await self._renew()
+                self._clear_strays()
                 await self._note_transports()
-                await self._sweep()
+                await self._tell_orphans(await in_database(presence.sweep))
                 await in_database(tallies.flush, self.process_id, timezone.now())
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
                     housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
             except Exception:
                 logger.exception("the lease was not renewed", extra={"process_id": self.process_id})
+                # Nothing is delivered without a lease: people wait for this.
+                pause_s = min(quarter_s, RENEW_AGAIN_S)
 
     def _clear_strays(self) -> None:
         """Let go of sockets that were refused after all, by a subclass's ``connect``."""
@@ -215,24 +225,53 @@ class Backstage:
     async def _renew(self) -> None:
         lease_s = self._options.lease_s
         counts = current_counts()
-        is_renewed = await in_database(presence.renew_lease, self.process_id, lease_s)
+        began_at = time.monotonic()
+        is_kept = await in_database(presence.renew_lease, self.process_id, lease_s)
         counts.lease_renewals += 1
         counts.lease_renewed_at = time.monotonic()
-        if is_renewed:
+        if is_kept and began_at <= self._lease_ends_at:
+            self._hold_lease(began_at)
             return
         counts.lease_losses += 1
         count_limit("lease_s")
-        logger.warning(
-            "the lease had run out, presence is written again",
-            extra={"process_id": self.process_id},
-        )
-        places = [
-            (attendee.place, [seat.room_id for seat in attendee.seats.values()])
-            for attendee in self.attendees.values()
-        ]
-        await in_database(presence.restore_process, self.process_id, lease_s, places)
+        logger.warning("the lease had run out", extra={"process_id": self.process_id})
+        returned: list[presence.Entered] = []
+        if not is_kept:
+            places = [
+                (attendee.place, [seat.room_id for seat in attendee.seats.values()])
+                for attendee in self.attendees.values()
+            ]
+            returned = await in_database(presence.restore_process, self.process_id, lease_s, places)
         # Whoever was held for dead has missed what was decided meanwhile.
         await self.watch.recheck()
+        self._hold_lease(began_at)
+        await self._tell_returned(returned)
+
+    def _hold_lease(self, began_at: float) -> None:
+        """Deliver as long as the lease that was asked for at ``began_at`` holds, and no longer."""
+        self._lease_ends_at = began_at + self._options.lease_s
+        process = find_process()
+        if process is not None:
+            process.adapter.deliver_until(self._lease_ends_at)
+
+    async def _tell_returned(self, returned: Sequence[presence.Entered]) -> None:
+        """Tell the rooms which were told that somebody had left."""
+        for entered in returned:
+            attendee = self.attendees.get(entered.socket_id)
+            if attendee is None:
+                continue
+            for seat in [
+                each for each in attendee.seats.values() if each.room_id == entered.room_id
+            ]:
+                await self.announcer.entered(
+                    attendee.place.namespace,
+                    seat.room,
+                    attendee.place.person.shape,
+                    members=entered.members,
+                    sockets=entered.sockets,
+                    socket_id=entered.socket_id,
+                    announce_max=attendee.announce_max,
+                )
 
     async def _note_transports(self) -> None:
         """Keep the rows true of connections that began with polling and were upgraded."""
@@ -248,8 +287,8 @@ class Backstage:
             attendee = self.attendees[key]
             attendee.place = replace(attendee.place, transport=moved[key])
 
-    async def _sweep(self) -> None:
-        for orphan in await in_database(presence.sweep):
+    async def _tell_orphans(self, orphans: Sequence[presence.Orphan]) -> None:
+        for orphan in orphans:
             await self.announcer.left(
                 orphan.namespace,
                 orphan.room,

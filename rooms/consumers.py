@@ -7,7 +7,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any, ClassVar, cast
@@ -48,6 +48,7 @@ from rooms.private_events import PrivateEvents
 from rooms.reading import (
     find_policy,
     make_room_for,
+    read_heads,
     read_history,
     read_members,
     read_missed,
@@ -141,6 +142,19 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         """Read stored messages that were lost on their way between processes."""
         messages = await in_database(read_missed, namespace, room, epoch, after, upto)
         return [Numbered(shape["offset"], "message", (shape,)) for shape in messages]
+
+    @classmethod
+    async def read_heads(
+        cls, rooms: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], tuple[str, int]]:
+        """Read the last offsets of rooms that keep their messages."""
+        return await in_database(read_heads, rooms)
+
+    @classmethod
+    def lost_event(cls, room: str, first: int | None, last: int | None) -> tuple[Any, ...]:
+        """Tell the members of a room that messages are lost."""
+        between = {} if first is None else {"from": first, "to": last}
+        return ("missed", {"room": room, **between})
 
     async def connect(self, auth: dict[str, Any]) -> None:
         """Let the socket in if the namespace does; greet it, and tell it who it is."""

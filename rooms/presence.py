@@ -98,6 +98,16 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
+class Entered:
+    """A socket's seat that was written again, with the counts as they are with it."""
+
+    socket_id: str
+    room_id: int
+    members: int
+    sockets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Orphan:
     """One person whose process died, gone from one room."""
 
@@ -150,9 +160,10 @@ def drop_everybody() -> None:
         Process.objects.all().delete()
 
 
-def drop_process(process_id: str) -> None:
-    """Forget one process that has nobody any more."""
-    Process.objects.filter(pk=process_id).delete()
+def drop_process(process_id: str) -> list[Orphan]:
+    """Forget one process; give each person that it still had, as ``sweep`` does."""
+    with transaction.atomic():
+        return _clear_away([process_id], timezone.now())
 
 
 def add_connections(places: Iterable[Place]) -> None:
@@ -162,16 +173,28 @@ def add_connections(places: Iterable[Place]) -> None:
 
 def restore_process(
     process_id: str, lease_s: float, places: Sequence[tuple[Place, Collection[int]]]
-) -> None:
-    """Write all rows of this process again, its sockets with the rooms that they are in."""
+) -> list[Entered]:
+    """Write all rows of this process again, its sockets with the rooms that they are in.
+
+    Gives each seat that nobody counted any more.
+    """
+    wanted = [(place, room_id) for place, room_ids in places for room_id in room_ids]
     with transaction.atomic():
         register_process(process_id, lease_s)
         add_connections(place for place, _room_ids in places)
         kept = set(
-            Room.objects.filter(
-                pk__in={room_id for _place, room_ids in places for room_id in room_ids}
-            ).values_list("pk", flat=True)
+            Room.objects.filter(pk__in={room_id for _place, room_id in wanted}).values_list(
+                "pk", flat=True
+            )
         )
+        there = set(
+            Seat.objects.filter(process_id=process_id).values_list("connection_id", "room_id")
+        )
+        missing = [
+            (place, room_id)
+            for place, room_id in wanted
+            if room_id in kept and (place.socket_id, room_id) not in there
+        ]
         Seat.objects.bulk_create(
             (
                 Seat(
@@ -180,12 +203,24 @@ def restore_process(
                     process_id=process_id,
                     person_key=place.person.key,
                 )
-                for place, room_ids in places
-                for room_id in room_ids
-                if room_id in kept
+                for place, room_id in missing
             ),
             ignore_conflicts=True,
         )
+        occupancy = Occupancy.read(
+            {room_id for _place, room_id in missing},
+            {place.person.key for place, _room_id in missing},
+            timezone.now(),
+        )
+    return [
+        Entered(
+            place.socket_id,
+            room_id,
+            occupancy.persons(room_id),
+            occupancy.sockets(room_id, place.person.key),
+        )
+        for place, room_id in missing
+    ]
 
 
 def depart(departures: list[Departure]) -> list[list[Left] | Exception]:
@@ -238,14 +273,16 @@ def sweep() -> list[Orphan]:
             .filter(lease_until__lte=now)
             .values_list("pk", flat=True)
         )
-        if not dead:
-            return []
-        names = dict(Connection.objects.filter(process_id__in=dead).values_list("pk", "name"))
-        marks = ", ".join(["%s"] * len(dead))
-        freed = _free_seats(f"process_id IN ({marks})", dead)
-        Connection.objects.filter(process_id__in=dead).delete()
-        Process.objects.filter(pk__in=dead).delete()
-        return _orphans(freed, names, now)
+        return _clear_away(dead, now) if dead else []
+
+
+def _clear_away(process_ids: Sequence[str], now: datetime) -> list[Orphan]:
+    names = dict(Connection.objects.filter(process_id__in=process_ids).values_list("pk", "name"))
+    marks = ", ".join(["%s"] * len(process_ids))
+    freed = _free_seats(f"process_id IN ({marks})", process_ids)
+    Connection.objects.filter(process_id__in=process_ids).delete()
+    Process.objects.filter(pk__in=process_ids).delete()
+    return _orphans(freed, names, now) if freed else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ Synchronous, for the pool. Whoever is not in a room may read it if they may mode
 others a room that they have not joined is ``not_joined``, whether it exists or not.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
+from django.db.models import Q
 from django.utils import timezone
 
 from rooms.history import NOTHING, Page, after, before, latest
@@ -72,6 +74,20 @@ def read_missed(namespace: str, name: str, epoch: str, after: int, upto: int) ->
         offset__lte=upto,
     )
     return [message_shape(row, name) for row in rows.order_by("offset")]
+
+
+def read_heads(rooms: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, int]]:
+    """Give the epoch and the last offset of rooms by namespace and name, in one query."""
+    names: dict[str, list[str]] = {}
+    for namespace, name in rooms:
+        names.setdefault(namespace, []).append(name)
+    # Each namespace with its own names, so that the index of both serves it.
+    wanted = Q()
+    for namespace, its_names in names.items():
+        wanted |= Q(namespace__path=namespace, name__in=its_names)
+    rows = Room.objects.filter(wanted) if names else Room.objects.none()
+    found = rows.order_by().values_list("namespace__path", "name", "epoch", "last_offset")
+    return {(path, name): (epoch, offset) for path, name, epoch, offset in found}
 
 
 def find_policy(namespace: str, name: str) -> Policy | None:

@@ -1,6 +1,6 @@
 """What the namespaces need of an adapter: membership, and delivery to a selection of sockets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -96,8 +96,51 @@ class Numbered:
     args: tuple[Any, ...]
 
 
-# Reads the events of a room with ``after < offset <= upto``, in order; pruned ones are left out.
-ReadNumbered = Callable[[str, str, str, int, int], Awaitable[list[Numbered]]]
+# A namespace and the name of a room in it.
+RoomKey = tuple[str, str]
+
+
+class Storage(Protocol):
+    """What applications keep of their rooms' numbered events: how what gets lost is found."""
+
+    async def read_numbered(
+        self, namespace: str, room: str, epoch: str, after: int, upto: int
+    ) -> list[Numbered]:
+        """Read the events with ``after < offset <= upto``, in order; pruned ones are left out."""
+
+    async def read_heads(self, rooms: Collection[RoomKey]) -> Mapping[RoomKey, Number]:
+        """Read the last number of each of these rooms; one that is gone is left out."""
+
+    def lost_event(
+        self, namespace: str, room: str, first: int | None, last: int | None
+    ) -> EncodedEvent | None:
+        """Return what a room's sockets are told of events that are lost for good, if anything.
+
+        ``first`` and ``last`` are their offsets, or None where nothing is numbered.
+        """
+
+
+class NothingStored:
+    """The ``Storage`` of a process that serves no sockets."""
+
+    async def read_numbered(
+        self, namespace: str, room: str, epoch: str, after: int, upto: int
+    ) -> list[Numbered]:
+        """Read nothing."""
+        del namespace, room, epoch, after, upto
+        return []
+
+    async def read_heads(self, rooms: Collection[RoomKey]) -> Mapping[RoomKey, Number]:
+        """Read nothing."""
+        del rooms
+        return {}
+
+    def lost_event(
+        self, namespace: str, room: str, first: int | None, last: int | None
+    ) -> EncodedEvent | None:
+        """Tell nothing."""
+        del namespace, room, first, last
+        return None
 
 
 # Hears of every broadcast that this process delivers.
@@ -183,6 +226,12 @@ class Adapter(Protocol):
 
     def figures(self) -> AdapterFigures:
         """Return what operators want to know."""
+
+    def deliver_until(self, deadline: float | None) -> None:
+        """Deliver until then (``time.monotonic``), then hold back until told anew; None: always.
+
+        For a process that may have been held for dead, and must first find out what it missed.
+        """
 
     @property
     def is_shared(self) -> bool:

@@ -7,6 +7,7 @@ This module alone maps names to group names.
 """
 
 import asyncio
+import itertools
 import logging
 import re
 import secrets
@@ -14,7 +15,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Protocol
 
-from realtime.adapters.base import AdapterFigures, Broadcast, Member, Replies, Target
+from realtime.adapters.base import AdapterFigures, Broadcast, Member, Replies, RoomKey, Target
+from realtime.adapters.counts import HeardCounts, SentCounts
 from realtime.adapters.envelope import (
     EnvelopeCodec,
     LayerBeat,
@@ -49,6 +51,12 @@ _REQUEST_ID_BYTES = 9
 REPLY_SLACK_S = 0.25
 # The group of all processes, where each says that it lives.
 EVERYBODY = "everybody"
+# How long what a process says that it has sent may still be on its way.
+LOST_PATIENCE_S = 0.5
+# A flood of messages that are not ours must not become one of lines in the log.
+DROPS_LOGGED_EVERY_S = 10.0
+# So many groups are asked about in one message.
+WANTS_PAGE = 1_000
 
 
 class ChannelLayer(Protocol):
@@ -138,8 +146,15 @@ class ChannelLayerAdapter:
         self._gatherings: dict[str, tuple[Gathering, asyncio.Event]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._probe_seen = asyncio.Event()
         self.links = Links(process_id, self)
+        self._sent = SentCounts()
+        self._heard = HeardCounts()
+        # The rooms that there are sockets in here, by group; and what may be missing in them.
+        self._room_of: dict[str, RoomKey] = {}
+        self._doubts: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._probes_out: set[str] = set()
+        self._probes_seen = asyncio.Event()
+        self._drops_logged_at = -DROPS_LOGGED_EVERY_S
         self.lost_at: float | None = None
         # Since when our own word returns: by then others' words reach us, too.
         self.steady_since: float | None = None
@@ -149,6 +164,7 @@ class ChannelLayerAdapter:
 
     async def start(self) -> None:
         """Open this process's channel and keep it served."""
+        await self._local.start()
         self._want(process_group(self._process_id))
         self._want(process_group(EVERYBODY))
         create = asyncio.get_running_loop().create_task
@@ -168,7 +184,7 @@ class ChannelLayerAdapter:
                 await self._unsent.join()
         except TimeoutError:
             logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
-        for timer in self._leaving.values():
+        for timer in (*self._leaving.values(), *self._doubts.values()):
             timer.cancel()
         tasks = {*self._tasks, *self._answering}
         # A layer's client may swallow a cancellation while it connects.
@@ -198,6 +214,7 @@ class ChannelLayerAdapter:
         self._local.enter(namespace, room, member, hold=hold)
         group = room_group(namespace, room)
         self._want(group)
+        self._room_of[group] = (namespace, room)
         await self._until_subscribed(group)
 
     async def _until_subscribed(self, group: str) -> None:
@@ -220,6 +237,11 @@ class ChannelLayerAdapter:
     def release(self, namespace: str, room: str, member: Member, after: int | None) -> None:
         """Let held events flow."""
         self._local.release(namespace, room, member, after)
+        if self._local.keeps_nothing(namespace, room):
+            group = room_group(namespace, room)
+            if self._heard.begin(group):
+                # From here on a loss shows, even that of the first event.
+                self._tell([group], LayerBeat(self._process_id, wants=(group,)))
 
     def rooms(self, namespace: str, member: Member) -> frozenset[str]:
         """Return the rooms that a socket is in."""
@@ -233,7 +255,21 @@ class ChannelLayerAdapter:
         """Deliver here at once; hand over for the other processes without waiting for them."""
         self._local.deliver(broadcast)
         if not broadcast.local:
-            self._tell(groups_of(broadcast), LayerEvent.of(broadcast, origin=self._process_id))
+            groups = groups_of(broadcast)
+            count = self._count(broadcast, groups)
+            event = LayerEvent.of(broadcast, origin=self._process_id, count=count)
+            self._tell(groups, event)
+
+    def _count(self, broadcast: Broadcast, groups: list[str]) -> int | None:
+        """Count an event for one room that is neither stored nor may be dropped."""
+        is_for_room = len(groups) == 1 and len(broadcast.rooms) == 1 and not broadcast.users
+        if not is_for_room or broadcast.volatile or broadcast.number is not None:
+            return None
+        return self._sent.next(groups[0], asyncio.get_running_loop().time())
+
+    def deliver_until(self, deadline: float | None) -> None:
+        """Deliver until then; see ``Adapter.deliver_until``."""
+        self._local.deliver_until(deadline)
 
     def select(self, target: Target) -> list[Member]:
         """Return this process's sockets of a target."""
@@ -338,6 +374,8 @@ class ChannelLayerAdapter:
     def _drop(self, group: str) -> None:
         self._leaving.pop(group, None)
         self._wanted.discard(group)
+        self._room_of.pop(group, None)
+        self._heard.forget_group(group)
         self._changed.set()
 
     async def _subscribe(self) -> None:
@@ -357,8 +395,14 @@ class ChannelLayerAdapter:
         if not self._channel:
             self._channel = await self._layer.new_channel()
             self._opened.set()
+        failure: Exception | None = None
         for group in tuple(self._wanted - self._subscribed):
-            await self._layer.group_add(group, self._channel)
+            try:
+                await self._layer.group_add(group, self._channel)
+            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+                # Others may lie on another host, which is there.
+                failure = error
+                continue
             self._subscribed.add(group)
             ready = self._waiting.pop(group, None)
             if ready is not None and not ready.done():
@@ -366,13 +410,17 @@ class ChannelLayerAdapter:
         for group in tuple(self._subscribed - self._wanted):
             self._subscribed.discard(group)
             await self._layer.group_discard(group, self._channel)
+        if failure is not None:
+            raise failure
 
     async def _send(self) -> None:
         while True:
             groups, message = await self._unsent.get()
             try:
                 sealed = self._codec.seal(message)
-                async with asyncio.timeout(LAYER_TIMEOUT_S):
+                # What waits behind it may be for another host.
+                patience_s = LAYER_TIMEOUT_S if self.lost_at is None else PROBE_TIMEOUT_S
+                async with asyncio.timeout(patience_s):
                     for group in groups:
                         await self._layer.group_send(group, sealed)
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
@@ -408,16 +456,24 @@ class ChannelLayerAdapter:
 
     def _drop_incoming(self, error: Exception) -> None:
         self.dropped_in += 1
-        logger.warning("layer message dropped", extra={"error": str(error)})
+        now = asyncio.get_running_loop().time()
+        if now - self._drops_logged_at >= DROPS_LOGGED_EVERY_S:
+            self._drops_logged_at = now
+            logger.warning(
+                "layer message dropped", extra={"error": str(error), "so_far": self.dropped_in}
+            )
 
     def _hear(self, message: LayerMessage) -> None:
         if message.origin == self._process_id:
             if isinstance(message, LayerBeat):
-                self._probe_seen.set()
+                self._probes_out.discard(message.probe)
+                if not self._probes_out:
+                    self._probes_seen.set()
             return
         now = asyncio.get_running_loop().time()
         match message:
             case LayerEvent():
+                self._note_count(message)
                 self._local.deliver(message.broadcast())
             case LayerBeat():
                 self._hear_beat(message, now)
@@ -434,10 +490,36 @@ class ChannelLayerAdapter:
         if beat.leaves:
             self._peers.left(beat.origin)
             self.links.cut(beat.origin)
-        else:
-            self._peers.heard(beat.origin, now)
-        if beat.asks and self._serves:
-            self._tell([process_group(beat.origin)], self._beat())
+            self._heard.forget_process(beat.origin)
+            return
+        self._peers.heard(beat.origin, now)
+        for group, count in beat.counts.items():
+            if group in self._room_of and self._heard.is_behind(group, beat.origin, count):
+                self._doubt(group, beat.origin, count)
+        counts = self._sent.of(beat.wants)
+        if self._serves and (beat.asks or counts):
+            answer = LayerBeat(self._process_id, counts=counts)
+            self._tell([process_group(beat.origin)], answer)
+
+    def _note_count(self, event: LayerEvent) -> None:
+        if event.count is None or len(event.rooms) != 1:
+            return
+        group = room_group(event.namespace, event.rooms[0])
+        if group in self._room_of and self._heard.take(group, event.origin, event.count):
+            self._local.tell_lost(*self._room_of[group])
+
+    def _doubt(self, group: str, origin: str, count: int) -> None:
+        if (group, origin) not in self._doubts:
+            loop = asyncio.get_running_loop()
+            self._doubts[group, origin] = loop.call_later(
+                LOST_PATIENCE_S, self._settle_doubt, group, origin, count
+            )
+
+    def _settle_doubt(self, group: str, origin: str, count: int) -> None:
+        del self._doubts[group, origin]
+        if group in self._room_of and self._heard.is_behind(group, origin, count):
+            self._heard.take(group, origin, count)
+            self._local.tell_lost(*self._room_of[group])
 
     def _gather(self, reply: LayerReply) -> None:
         waiting = self._gatherings.get(reply.id)
@@ -474,25 +556,79 @@ class ChannelLayerAdapter:
 
         The same word tells the others that we live.
         """
-        message = self._codec.seal(self._beat())
-        group = process_group(EVERYBODY)
+        groups = self._probe_groups()
+        for group in groups:
+            self._want(group)
+        leaves = not self._serves
+        messages = {
+            group: self._codec.seal(LayerBeat(self._process_id, leaves=leaves, probe=group))
+            for group in groups
+        }
         while True:
             await asyncio.sleep(PROBE_INTERVAL_S)
-            self._probe_seen.clear()
             sent_at = asyncio.get_running_loop().time()
+            self._probes_out = set(groups)
+            self._probes_seen.clear()
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_S):
-                    await self._layer.group_send(group, message)
-                    await self._probe_seen.wait()
+                    for group, message in messages.items():
+                        await self._layer.group_send(group, message)
+                    await self._probes_seen.wait()
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
                 self._lose("probe", error)
             else:
                 self._beat_s = asyncio.get_running_loop().time() - sent_at
-                if self.lost_at is not None:
-                    self.lost_at = None
-                    logger.info("layer is back", extra={"process_id": self._process_id})
-                if self.steady_since is None:
-                    self.steady_since = asyncio.get_running_loop().time()
+                self._be_back()
+                self._tell_counts()
+
+    def _probe_groups(self) -> list[str]:
+        """Return a group on each of the layer's hosts; the first is that of all processes."""
+        groups = [process_group(EVERYBODY)]
+        layer: Any = self._layer
+        # No public name of channels-redis says on which host a group lies.
+        host_count = len(getattr(layer, "_shards", (None,)))
+
+        def host_of(group: str) -> object:
+            return layer._get_shard(layer._get_group_channel_name(group))  # noqa: SLF001
+
+        if host_count == 1:
+            return groups
+        hosts = [host_of(groups[0])]
+        numbers = itertools.count()
+        while len(hosts) < host_count:
+            group = _group("probe", self._process_id, str(next(numbers)))
+            if host_of(group) not in hosts:
+                groups.append(group)
+                hosts.append(host_of(group))
+        return groups
+
+    def _be_back(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.steady_since is None:
+            self.steady_since = now
+        if self.lost_at is None:
+            return
+        self.lost_at = None
+        logger.info("layer is back", extra={"process_id": self._process_id})
+        self._peers.heard_all(now)
+        self._sent.tell_again(now)
+        # What others have sent meanwhile, and told for as long as they do, was not heard here.
+        groups = [group for group, key in self._room_of.items() if self._local.keeps_nothing(*key)]
+        for start in range(0, len(groups), WANTS_PAGE):
+            wants = tuple(groups[start : start + WANTS_PAGE])
+            self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, wants=wants))
+
+    def _tell_counts(self) -> None:
+        """Tell the others what they should have heard, and find out who has crashed."""
+        now = asyncio.get_running_loop().time()
+        counts = self._sent.lately(now) if self._serves else {}
+        if counts:
+            self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, counts=counts))
+        for process_id in self._peers.bury(now):
+            logger.warning("a process is gone", extra={"process_id": process_id})
+            # What it had to say last nobody knows.
+            for group in self._heard.forget_process(process_id):
+                self._local.tell_lost(*self._room_of[group])
 
     def _lose(self, doing: str, error: Exception) -> None:
         # A layer that comes back may have forgotten its groups.

@@ -38,9 +38,11 @@ class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
     volatile: bool = False
     epoch: str | None = None
     offset: int | None = None
+    # The how-many-th of its origin for the one room's group, where nothing else would show a loss.
+    count: int | None = None
 
     @classmethod
-    def of(cls, broadcast: Broadcast, *, origin: str) -> "LayerEvent":
+    def of(cls, broadcast: Broadcast, *, origin: str, count: int | None = None) -> "LayerEvent":
         """Return the message that carries a broadcast."""
         number = broadcast.number
         return cls(
@@ -55,6 +57,7 @@ class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
             volatile=broadcast.volatile,
             epoch=number.epoch if number else None,
             offset=number.offset if number else None,
+            count=count,
         )
 
     def broadcast(self) -> Broadcast:
@@ -74,11 +77,18 @@ class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
 
 
 class LayerBeat(msgspec.Struct, frozen=True, omit_defaults=True, tag="beat"):
-    """A process says that it lives, or that it leaves; ``asks`` wants the others to say so."""
+    """A process says that it lives, or that it leaves; ``asks`` wants the others to say so.
+
+    ``counts`` are what it has sent to groups so far, and ``wants`` are groups whose counts it wants
+    to be told by the others. ``probe`` is for itself: which way this came back.
+    """
 
     origin: str
     leaves: bool = False
     asks: bool = False
+    counts: dict[str, int] = {}
+    wants: tuple[str, ...] = ()
+    probe: str = ""
 
 
 class LayerRequest(msgspec.Struct, frozen=True, omit_defaults=True, tag="request"):

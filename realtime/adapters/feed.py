@@ -3,10 +3,20 @@
 Pure: says what may be delivered now and what is missing; reading the missing is others' work.
 """
 
-from realtime.adapters.base import Broadcast
+from dataclasses import dataclass
+
+from realtime.adapters.base import Broadcast, Number
 
 # Early events that are kept; beyond, they are read again like missing ones.
 MAX_EARLY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Offsets that are gone for good, ``first`` and ``last`` included."""
+
+    first: int
+    last: int
 
 
 class Feed:
@@ -42,12 +52,7 @@ class Feed:
         number = broadcast.number
         if number is None:
             return [broadcast]
-        if self._epoch is None:
-            self._epoch = number.epoch
-        elif self._epoch != number.epoch:
-            # The room was deleted and made anew: its offsets begin again.
-            self._epoch, self.position, self.highest = number.epoch, 0, 0
-            self._early.clear()
+        self._enter(number.epoch)
         if self.position is not None and number.offset <= self.position:
             return []
         self.highest = max(self.highest, number.offset)
@@ -55,19 +60,40 @@ class Feed:
             self._early[number.offset] = broadcast
         return self._ready()
 
-    def fill(self, upto: int, found: list[Broadcast]) -> list[Broadcast]:
-        """Take what was read up to ``upto``; offsets still missing are skipped for good."""
+    def learn(self, head: Number) -> None:
+        """Learn a room's last offset from where its events are stored."""
+        if self.position is None:
+            return
+        self._enter(head.epoch)
+        self.highest = max(self.highest, head.offset)
+
+    def fill(self, upto: int, found: list[Broadcast]) -> list[Broadcast | Lost]:
+        """Take what was read up to ``upto``; offsets still missing are lost, each range once."""
         # What came early and was pruned since is here all the same.
         known = dict(self._early)
         known.update((item.number.offset, item) for item in found if item.number is not None)
-        delivered: list[Broadcast] = []
+        filled: list[Broadcast | Lost] = []
         for offset in sorted(known):
             if self.position is not None and self.position < offset <= upto:
+                filled += self._skip_to(offset - 1)
                 self.position = offset
-                delivered.append(known[offset])
-        if self.position is not None:
-            self.position = max(self.position, upto)
-        return [*delivered, *self._ready()]
+                filled.append(known[offset])
+        return [*filled, *self._skip_to(upto), *self._ready()]
+
+    def _enter(self, epoch: str) -> None:
+        if self._epoch is None:
+            self._epoch = epoch
+        elif self._epoch != epoch:
+            # The room was deleted and made anew: its offsets begin again.
+            self._epoch, self.position, self.highest = epoch, 0, 0
+            self._early.clear()
+
+    def _skip_to(self, offset: int) -> list[Lost]:
+        if self.position is None or self.position >= offset:
+            return []
+        lost = Lost(self.position + 1, offset)
+        self.position = offset
+        return [lost]
 
     def _ready(self) -> list[Broadcast]:
         if self.position is None:

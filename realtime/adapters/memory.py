@@ -5,10 +5,8 @@ here waits, so no table changes under a pass.
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from realtime.adapters.base import (
@@ -16,46 +14,19 @@ from realtime.adapters.base import (
     AnswerRequest,
     Broadcast,
     Member,
-    Number,
     Observe,
-    ReadNumbered,
     Replies,
+    RoomKey,
+    Storage,
     Target,
 )
-from realtime.adapters.feed import Feed
+from realtime.adapters.gate import Gate
 from realtime.adapters.links import Links
-from realtime.protocol.encoded_event import EncodedEvent, encode_args
-from realtime.protocol.wire_message import WireMessage
+from realtime.adapters.local_room import Held, LocalRoom, Members
+from realtime.adapters.lost_events import LostEvents
 from realtime.protocol.wires import Wire
 
-logger = logging.getLogger(__name__)
-
-# How long an event waits for its predecessors before they are read from the application.
-GAP_PATIENCE_S = 0.25
-GAP_RETRY_S = 1.0
-# A socket whose join takes so long that this much piles up is sent away.
-MAX_HELD = 1_000
-
-Members = dict[str, Member]
 Key = TypeVar("Key")
-
-
-@dataclass(slots=True)
-class _Held:
-    message: WireMessage
-    volatile: bool
-    offset: int | None
-
-
-@dataclass(slots=True)
-class _Room:
-    members: Members = field(default_factory=dict)
-    # Sockets whose join is not finished, with what came meanwhile.
-    holds: dict[str, list[_Held]] = field(default_factory=dict)
-    # Sockets that have read up to an offset which this process has yet to deliver.
-    read_upto: dict[str, int] = field(default_factory=dict)
-    feed: Feed = field(default_factory=Feed)
-    filler: asyncio.Task[None] | None = None
 
 
 class MemoryAdapter:
@@ -67,30 +38,37 @@ class MemoryAdapter:
 
     def __init__(
         self,
-        read_numbered: ReadNumbered,
+        storage: Storage,
         answer: AnswerRequest,
         observe: Observe | None = None,
     ) -> None:
-        self._read_numbered = read_numbered
         self._answer = answer
         self._observe = observe
         self._sockets: dict[str, Members] = {}
         self._users: dict[tuple[str, str], Members] = {}
         self._user_of: dict[str, str] = {}
-        self._rooms: dict[tuple[str, str], _Room] = {}
+        self._rooms: dict[RoomKey, LocalRoom] = {}
         self._rooms_of: dict[str, set[str]] = {}
+        self._gate = Gate()
+        self._lost = LostEvents(self._rooms, storage, self._gate, self._deliver_to_room)
         self.deliveries = 0
 
     async def start(self) -> None:
-        """Nothing needs starting."""
+        """Begin to look for events that got lost."""
+        self._lost.start()
 
     async def stop(self) -> None:
-        """End the reading of missed events."""
-        fillers = [room.filler for room in self._rooms.values() if room.filler is not None]
-        for filler in fillers:
-            filler.cancel()
-        if fillers:
-            await asyncio.wait(fillers)
+        """End the looking for lost events."""
+        await self._lost.stop()
+
+    def deliver_until(self, deadline: float | None) -> None:
+        """Deliver until then; see ``Adapter.deliver_until``. What was held back flows now."""
+        held, has_lost = self._gate.open_until(deadline)
+        for broadcast in held:
+            self._deliver(broadcast)
+        if has_lost:
+            for key in tuple(self._rooms):
+                self.tell_lost(*key)
 
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
         """Let a socket hear its namespace, its user and its own id."""
@@ -122,7 +100,7 @@ class MemoryAdapter:
         joined = self._rooms_of.get(member.socket_id)
         if joined is None:
             return
-        entry = self._rooms.setdefault((namespace, room), _Room())
+        entry = self._rooms.setdefault((namespace, room), LocalRoom())
         if room not in joined:
             joined.add(room)
             entry.members[member.socket_id] = member
@@ -161,7 +139,7 @@ class MemoryAdapter:
             entry.read_upto[member.socket_id] = after
         if position is None:
             self._deliver_all(entry, entry.feed.place(after))
-            self._mind_gap(namespace, room, entry)
+            self._lost.mind_gap((namespace, room), entry)
 
     def rooms(self, namespace: str, member: Member) -> frozenset[str]:
         """Return the rooms that a socket is in; one that it is still joining does not count."""
@@ -225,8 +203,25 @@ class MemoryAdapter:
         rooms = Counter(namespace for namespace, _room in self._rooms)
         return AdapterFigures(self.deliveries, dict(rooms))
 
+    def keeps_nothing(self, namespace: str, room: str) -> bool:
+        """Say whether there are sockets in a room here whose events are stored nowhere."""
+        entry = self._rooms.get((namespace, room))
+        return entry is not None and entry.feed.position is None
+
+    def tell_lost(self, namespace: str, room: str) -> None:
+        """Tell a room's sockets here that events are lost; not where what was lost is stored."""
+        entry = self._rooms.get((namespace, room))
+        if entry is not None and entry.feed.position is None:
+            self._lost.tell_lost((namespace, room), entry)
+
     def deliver(self, broadcast: Broadcast) -> None:
         """Hand an event to the sockets of this process that it is for."""
+        if self._gate.is_open():
+            self._deliver(broadcast)
+        else:
+            self._gate.hold(broadcast)
+
+    def _deliver(self, broadcast: Broadcast) -> None:
         if broadcast.number is not None:
             self._deliver_numbered(broadcast)
             return
@@ -253,13 +248,13 @@ class MemoryAdapter:
             # Nobody here read a beginning, so this event is one.
             ready = entry.feed.place(broadcast.number.offset - 1)
         self._deliver_all(entry, ready)
-        self._mind_gap(broadcast.namespace, room, entry)
+        self._lost.mind_gap((broadcast.namespace, room), entry)
 
-    def _deliver_all(self, entry: _Room, broadcasts: Iterable[Broadcast]) -> None:
+    def _deliver_all(self, entry: LocalRoom, broadcasts: Iterable[Broadcast]) -> None:
         for broadcast in broadcasts:
             self._deliver_to_room(entry, broadcast)
 
-    def _deliver_to_room(self, entry: _Room, broadcast: Broadcast) -> None:
+    def _deliver_to_room(self, entry: LocalRoom, broadcast: Broadcast) -> None:
         if entry.holds or entry.read_upto:
             self._deliver_with_care(entry, broadcast)
         else:
@@ -271,7 +266,7 @@ class MemoryAdapter:
         if self._observe is not None:
             self._observe(broadcast)
 
-    def _deliver_with_care(self, entry: _Room, broadcast: Broadcast) -> None:
+    def _deliver_with_care(self, entry: LocalRoom, broadcast: Broadcast) -> None:
         offset = broadcast.number.offset if broadcast.number is not None else None
         receivers: list[Member] = []
         # A copy: a socket for which too much is held is sent away in the middle of this.
@@ -284,7 +279,7 @@ class MemoryAdapter:
                 receivers.append(member)
             else:
                 message = broadcast.message_for(member.wire)
-                _hold(held, member, _Held(message, broadcast.volatile, offset))
+                entry.hold(member, Held(message, broadcast.volatile, offset))
         self._fan_out(broadcast, receivers)
         if offset is not None and entry.read_upto:
             entry.read_upto = {
@@ -334,7 +329,7 @@ class MemoryAdapter:
                 held = entry.holds.get(socket_id)
                 if held is not None and socket_id not in selected:
                     message = broadcast.message_for(member.wire)
-                    _hold(held, member, _Held(message, broadcast.volatile, None))
+                    entry.hold(member, Held(message, broadcast.volatile, None))
 
     def _without_excepted(self, members: Members, target: Target | Broadcast) -> Members:
         if not target.excepted:
@@ -347,58 +342,6 @@ class MemoryAdapter:
                 for socket_id in entry.members:
                     kept.pop(socket_id, None)
         return kept
-
-    def _mind_gap(self, namespace: str, room: str, entry: _Room) -> None:
-        if entry.feed.has_gap() and entry.filler is None:
-            entry.filler = asyncio.get_running_loop().create_task(
-                self._fill_gap(namespace, room, entry), name="gap filler"
-            )
-
-    async def _fill_gap(self, namespace: str, room: str, entry: _Room) -> None:
-        feed = entry.feed
-        patience_s = GAP_PATIENCE_S
-        try:
-            while feed.has_gap():
-                before = feed.position
-                await asyncio.sleep(patience_s)
-                patience_s = GAP_PATIENCE_S
-                if not feed.has_gap() or feed.position is None:
-                    break
-                if feed.position != before:
-                    # What was awaited came by itself; the next may as well.
-                    continue
-                try:
-                    await self._read_gap(namespace, room, entry, feed.position, feed.highest)
-                except Exception:
-                    logger.exception("missed events could not be read", extra={"room": room})
-                    patience_s = GAP_RETRY_S
-        finally:
-            entry.filler = None
-
-    async def _read_gap(
-        self, namespace: str, room: str, entry: _Room, after: int, upto: int
-    ) -> None:
-        epoch = entry.feed.epoch
-        found = await self._read_numbered(namespace, room, epoch, after, upto)
-        if entry.feed.epoch != epoch:
-            return
-        broadcasts = [
-            Broadcast(
-                namespace=namespace,
-                event=EncodedEvent(item.event, encode_args(item.args)),
-                rooms=(room,),
-                number=Number(epoch, item.offset),
-            )
-            for item in found
-        ]
-        self._deliver_all(entry, entry.feed.fill(upto, broadcasts))
-
-
-def _hold(held: list[_Held], member: Member, item: _Held) -> None:
-    if len(held) < MAX_HELD:
-        held.append(item)
-    else:
-        member.overflow()
 
 
 def _discard(table: dict[Key, Members], key: Key, socket_id: str) -> None:

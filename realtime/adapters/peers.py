@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 # A process that was not heard for so long is not waited for.
 PEER_LIFE_S = 3.0
+# One that was not heard for so long and did not say good-bye has crashed.
+PEER_DEATH_S = 10.0
 
 
 class Peers:
@@ -26,11 +28,19 @@ class Peers:
         return heard_at is not None and now - heard_at < PEER_LIFE_S
 
     def living(self, now: float) -> set[str]:
-        """Return the processes that were heard lately, and forget the others."""
-        self._heard_at = {
-            process_id: at for process_id, at in self._heard_at.items() if now - at < PEER_LIFE_S
-        }
-        return set(self._heard_at)
+        """Return the processes that were heard lately."""
+        return {process_id for process_id, at in self._heard_at.items() if now - at < PEER_LIFE_S}
+
+    def bury(self, now: float) -> set[str]:
+        """Forget the processes that have crashed; return them."""
+        dead = {process_id for process_id, at in self._heard_at.items() if now - at >= PEER_DEATH_S}
+        for process_id in dead:
+            del self._heard_at[process_id]
+        return dead
+
+    def heard_all(self, now: float) -> None:
+        """Begin to wait anew for everybody: it was we who could not hear."""
+        self._heard_at = dict.fromkeys(self._heard_at, now)
 
 
 @dataclass(slots=True)

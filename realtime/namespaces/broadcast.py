@@ -18,7 +18,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 from django.db import transaction
 
-from realtime.adapters.base import Adapter, Broadcast, Number, Numbered, Target
+from realtime.adapters.base import Adapter, Broadcast, NothingStored, Number, Target
 from realtime.adapters.channel_layer import (
     LAYER_TIMEOUT_S,
     ChannelLayer,
@@ -322,15 +322,12 @@ async def reaching_adapter() -> AsyncIterator[Adapter]:
 def make_adapter() -> ChannelLayerAdapter:
     """Return an adapter for a process that serves no sockets and answers nothing."""
 
-    async def read_nothing(*_: object) -> list[Numbered]:
-        return []
-
     async def answer_nothing(*_: object) -> bytes:
         return b""
 
     codec = EnvelopeCodec([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
     layer = cast("ChannelLayer", get_channel_layer())
-    local = MemoryAdapter(read_nothing, answer_nothing)
+    local = MemoryAdapter(NothingStored(), answer_nothing)
     return ChannelLayerAdapter(local, layer, codec, secrets.token_urlsafe(6), serves=False)
 
 

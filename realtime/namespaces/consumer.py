@@ -1,6 +1,6 @@
 """What applications write: a consumer per namespace, an instance per socket."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -101,6 +101,28 @@ class NamespaceConsumer(AsyncConsumer):
         """Read numbered events that got lost between processes: ``after < offset <= upto``."""
         del namespace, room, epoch, after, upto
         return []
+
+    @classmethod
+    async def read_heads(
+        cls, rooms: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], tuple[str, int]]:
+        """Read the epoch and the last offset of rooms that number their events, once a second.
+
+        ``rooms`` are pairs of namespace and name, of all classes that share this implementation.
+        What nothing came after is missed by nobody: so it is found.
+        """
+        del rooms
+        return {}
+
+    @classmethod
+    def lost_event(cls, room: str, first: int | None, last: int | None) -> tuple[Any, ...] | None:
+        """Give the event, name and arguments, by which sockets in a room hear of a loss.
+
+        ``first`` and ``last`` are the offsets of what is lost for good, None where nothing is
+        numbered.
+        """
+        del room, first, last
+        return None
 
     @classmethod
     async def server_event(cls, namespace: str, event: str, *args: Any) -> Any:

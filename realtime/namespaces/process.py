@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar, cast
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
-from realtime.adapters.base import Adapter, Broadcast, Numbered
+from realtime.adapters.base import Adapter, Broadcast
 from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS, ChannelLayer, ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
 from realtime.adapters.memory import MemoryAdapter
@@ -31,6 +31,7 @@ from realtime.namespaces.recovery import RecoveryStore
 from realtime.namespaces.routing import Route, RoutingTable
 from realtime.namespaces.running import find_process, set_running, unset_running
 from realtime.namespaces.socket import UNKNOWN_NAMESPACE, Link, Socket
+from realtime.namespaces.storage import RoutedStorage
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Process:
         self.recovery = RecoveryStore(options, self.id)
         operations = Operations(lambda: self.adapter, routing)
         observe = self.recovery.observe if self.recovery.is_on else None
-        local = MemoryAdapter(self._read_numbered, operations.answer, observe)
+        local = MemoryAdapter(RoutedStorage(routing), operations.answer, observe)
         layer = get_channel_layer()
         self.adapter: Adapter = local
         if layer is not None and not isinstance(layer, InMemoryChannelLayer):
@@ -273,14 +274,6 @@ class Process:
             _done, pending = await asyncio.wait(self._tasks, timeout=STOP_TIMEOUT_S)
             for task in pending:
                 task.cancel()
-
-    async def _read_numbered(
-        self, namespace: str, room: str, epoch: str, after: int, upto: int
-    ) -> list[Numbered]:
-        route = self.routing.match(namespace)
-        if route is None:
-            return []
-        return await route.consumer_class.read_numbered(namespace, room, epoch, after, upto)
 
 
 # Clients are sent away in groups, with a pause of at least so long between them.

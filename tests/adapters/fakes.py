@@ -1,10 +1,10 @@
 """Sockets and stores that adapters meet in tests."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from realtime.adapters.base import Broadcast, Number, Numbered, Target
+from realtime.adapters.base import Broadcast, Number, Numbered, RoomKey, Target
 from realtime.adapters.memory import MemoryAdapter
 from realtime.protocol.encoded_event import EncodedEvent, encode_args
 from realtime.protocol.wire_message import WireMessage
@@ -60,8 +60,23 @@ class Store:
         self.offsets: set[int] = set()
         self.asked: list[tuple[int, int]] = []
         self.failures = 0
+        self.epoch = "one"
+        # Whether the room's last offset is read, as once a second.
+        self.tells_heads = False
 
-    async def read(
+    async def read_heads(self, rooms: Collection[RoomKey]) -> dict[RoomKey, Number]:
+        if not self.tells_heads:
+            return {}
+        head = Number(self.epoch, max(self.offsets, default=0))
+        return {key: head for key in rooms if key == (NAMESPACE, "csgo")}
+
+    def lost_event(
+        self, namespace: str, room: str, first: int | None, last: int | None
+    ) -> EncodedEvent:
+        assert namespace == NAMESPACE
+        return EncodedEvent("lost" if first is None else f"lost{first}-{last}", encode_args([room]))
+
+    async def read_numbered(
         self, namespace: str, room: str, epoch: str, after: int, upto: int
     ) -> list[Numbered]:
         assert (namespace, room) == (NAMESPACE, "csgo")
@@ -81,7 +96,7 @@ async def answer_nothing(operation: str, target: Target, content: bytes) -> byte
 
 
 def memory_adapter(store: Store | None = None) -> MemoryAdapter:
-    return MemoryAdapter((store or Store()).read, answer_nothing)
+    return MemoryAdapter(store or Store(), answer_nothing)
 
 
 def event(name: str = "e", *args: Any, **where: Any) -> Broadcast:

@@ -9,7 +9,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from realtime.adapters import memory
+from realtime.adapters import local_room, lost_events
 from realtime.adapters.base import Adapter
 from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
@@ -83,8 +83,8 @@ def layers_for(kind: str) -> list[InMemoryChannelLayer | RedisPubSubChannelLayer
 async def world(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr(memory, "GAP_PATIENCE_S", 0.01)
-    monkeypatch.setattr(memory, "GAP_RETRY_S", 0.01)
+    monkeypatch.setattr(lost_events, "GAP_PATIENCE_S", 0.01)
+    monkeypatch.setattr(lost_events, "GAP_RETRY_S", 0.01)
     store = Store()
     adapters: list[Adapter] = []
     if request.param == "memory":
@@ -275,7 +275,7 @@ async def test_a_held_socket_that_leaves_hears_nothing(settled: World) -> None:
 async def test_too_much_held_back_sends_the_socket_away(
     settled: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "MAX_HELD", 3)
+    monkeypatch.setattr(local_room, "MAX_HELD", 3)
     world = settled
     a = world.add("a", world.near)
     await world.join(a, "csgo", hold=True)
@@ -323,7 +323,7 @@ async def test_events_that_are_gone_for_good_are_skipped(settled: World) -> None
     await until(lambda: "n3" in a.heard)
     world.near.publish(numbered(2))
     world.near.publish(numbered(4))
-    assert await world.heard(a) == [["n3", "n4"]]
+    assert await world.heard(a) == [["lost1-2", "n3", "n4"]]
 
 
 async def test_a_store_that_fails_is_asked_again(
@@ -337,7 +337,7 @@ async def test_a_store_that_fails_is_asked_again(
     world.near.publish(numbered(2))
     await until(lambda: "n2" in a.heard)
     assert await world.heard(a) == [["n1", "n2"]]
-    assert caplog.messages.count("missed events could not be read") == 2
+    assert caplog.messages.count("missed events were not read") == 2
 
 
 async def test_what_a_joiner_has_read_is_not_heard_again(settled: World) -> None:

@@ -1,15 +1,17 @@
 import random
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.adapters.base import Broadcast
-from realtime.adapters.feed import MAX_EARLY, Feed
+from realtime.adapters.base import Broadcast, Number
+from realtime.adapters.feed import MAX_EARLY, Feed, Lost
 from tests.adapters.fakes import event, numbered
 
 
-def offsets(broadcasts: list[Broadcast]) -> list[int]:
-    return [broadcast.number.offset for broadcast in broadcasts if broadcast.number is not None]
+def offsets(items: Sequence[Broadcast | Lost]) -> list[int]:
+    events = [item for item in items if isinstance(item, Broadcast)]
+    return [each.number.offset for each in events if each.number is not None]
 
 
 def placed(position: int = 0) -> Feed:
@@ -78,6 +80,37 @@ def test_what_is_gone_for_good_is_skipped() -> None:
     feed.take(numbered(4))
     assert offsets(feed.fill(4, [numbered(2)])) == [2, 4]
     assert feed.take(numbered(3)) == []
+
+
+def test_what_is_gone_for_good_is_told_in_its_place() -> None:
+    feed = placed()
+    feed.take(numbered(6))
+    third, sixth = numbered(3), feed._early[6]
+    assert feed.fill(5, [third]) == [Lost(1, 2), third, Lost(4, 5), sixth]
+
+
+def test_the_last_offset_as_stored_shows_a_gap_that_nothing_came_after() -> None:
+    feed = placed(5)
+    feed.learn(Number("one", 5))
+    assert not feed.has_gap()
+    feed.learn(Number("one", 7))
+    assert feed.has_gap()
+    assert offsets(feed.take(numbered(6))) == [6]
+    assert offsets(feed.take(numbered(7))) == [7]
+    assert not feed.has_gap()
+
+
+def test_a_room_made_anew_is_known_by_its_last_offset_too() -> None:
+    feed = placed(5)
+    feed.take(numbered(6))
+    feed.learn(Number("two", 1))
+    assert (feed.epoch, feed.position, feed.has_gap()) == ("two", 0, True)
+
+
+def test_an_unplaced_feed_learns_nothing_from_what_is_stored() -> None:
+    feed = Feed()
+    feed.learn(Number("one", 7))
+    assert (feed.position, feed.highest) == (None, 0)
 
 
 def test_an_early_one_that_was_pruned_since_is_delivered_all_the_same() -> None:

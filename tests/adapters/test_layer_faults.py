@@ -11,11 +11,13 @@ import redis.asyncio
 from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
-from realtime.adapters import channel_layer
+from realtime.adapters import channel_layer, peers
 from realtime.adapters.channel_layer import ChannelLayerAdapter, room_group
 from realtime.adapters.envelope import MESSAGE_TYPE, EnvelopeCodec
 from tests.adapters.fakes import NAMESPACE, FakeMember, event, memory_adapter
 from tests.helpers import services
+from tests.helpers.live_server import free_port
+from tests.helpers.redis_server import RedisServer
 from tests.helpers.waiting import until
 
 # As configured; the tests themselves are quicker.
@@ -28,6 +30,11 @@ class FaultyLayer(InMemoryChannelLayer):
     def __init__(self) -> None:
         super().__init__(capacity=10_000)
         self.fault = ""
+        self._swallows: dict[str, int] = {}
+
+    def swallow(self, group: str, count: int) -> None:
+        """Lose the next messages to a group without a word."""
+        self._swallows[group] = count
 
     async def _suffer(self) -> None:
         if self.fault == "raises":
@@ -41,6 +48,9 @@ class FaultyLayer(InMemoryChannelLayer):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         await self._suffer()
+        if self._swallows.get(group):
+            self._swallows[group] -= 1
+            return
         await super().group_send(group, message)
 
     def forget_groups(self) -> None:
@@ -136,11 +146,13 @@ async def test_groups_are_joined_again_even_if_the_layer_forgets_twice(
     await _until_reaching(near, member)
 
 
-async def _until_reaching(near: ChannelLayerAdapter, member: FakeMember) -> None:
+async def _until_reaching(
+    near: ChannelLayerAdapter, member: FakeMember, room: str = "csgo"
+) -> None:
     member.forget()
 
     def is_reached() -> bool:
-        near.publish(event("again", rooms=("csgo",)))
+        near.publish(event("again", rooms=(room,)))
         return "again" in member.heard
 
     await until(is_reached)
@@ -218,3 +230,150 @@ async def test_any_bytes_on_our_redis_channels_are_dropped_and_counted() -> None
     await until(lambda: member.heard == ["real"])
     for adapter in adapters:
         await adapter.stop()
+
+
+async def unkept(adapter: ChannelLayerAdapter, name: str, room: str = "unkept") -> FakeMember:
+    """Let a socket join a room whose events are stored nowhere."""
+    member = FakeMember(name)
+    adapter.add(NAMESPACE, member, None)
+    await adapter.join(NAMESPACE, room, member, hold=True)
+    adapter.release(NAMESPACE, room, member, None)
+    return member
+
+
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel_layer, "LOST_PATIENCE_S", 0.05)
+
+
+@pytest.mark.usefixtures("_patient")
+async def test_a_loss_in_a_room_that_keeps_nothing_is_told_before_what_follows(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter]
+) -> None:
+    near, far = pair
+    here, there = await unkept(near, "a"), await unkept(far, "b")
+    near.publish(event("first", rooms=("unkept",)))
+    await until(lambda: there.heard == ["first"])
+    layer.swallow(room_group(NAMESPACE, "unkept"), 2)
+    for name in ("lost", "lost too", "after"):
+        near.publish(event(name, rooms=("unkept",)))
+    await until(lambda: "after" in there.heard)
+    assert there.heard == ["first", "lost", "after"]
+    assert here.heard == ["first", "lost", "lost too", "after"]
+
+
+@pytest.mark.usefixtures("_patient")
+async def test_a_loss_that_nothing_comes_after_is_told_once(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter]
+) -> None:
+    near, far = pair
+    await unkept(near, "a")
+    there = await unkept(far, "b")
+    quiet = await unkept(far, "c", "quiet")
+    near.publish(event("first", rooms=("unkept",)))
+    await until(lambda: there.heard == ["first"])
+    layer.fault = "raises"
+    await until(lambda: near.lost_at is not None and far.lost_at is not None)
+    near.publish(event("lost on its way", rooms=("unkept",)))
+    await until(lambda: near.dropped_out > 0)
+    layer.fault = ""
+    await until(lambda: there.heard == ["first", "lost"])
+    near.publish(event("next", rooms=("unkept",)))
+    await until(lambda: "next" in there.heard)
+    assert there.heard == ["first", "lost", "next"]
+    assert quiet.heard == []
+
+
+@pytest.mark.usefixtures("_patient")
+async def test_even_the_first_event_that_a_socket_should_have_heard_is_missed(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter]
+) -> None:
+    near, far = pair
+    await unkept(near, "a")
+    for number in range(3):
+        near.publish(event(f"early{number}", rooms=("unkept",)))
+    await until(near._unsent.empty)
+    there = await unkept(far, "b")
+    group = room_group(NAMESPACE, "unkept")
+    await until(lambda: far._heard._last.get(group) == {"process1": 3})
+    layer.swallow(group, 1)
+    near.publish(event("x", rooms=("unkept",)))
+    await until(lambda: there.heard == ["lost"])
+
+
+@pytest.mark.usefixtures("_patient")
+async def test_the_rooms_of_a_process_that_crashed_are_told_and_those_of_one_that_left_are_not(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "PEER_DEATH_S", 0.2)
+    near, far = pair
+    third = await _started(layer, "process3")
+    crashed, left = await unkept(far, "a", "crashed"), await unkept(far, "b", "left")
+    near.publish(event("x", rooms=("crashed",)))
+    third.publish(event("y", rooms=("left",)))
+    await until(lambda: crashed.heard == ["x"] and left.heard == ["y"])
+    await until(lambda: "process1" in far._peers._heard_at)
+    await third.stop()
+    for task in near._tasks:
+        task.cancel()
+    await until(lambda: crashed.heard == ["x", "lost"])
+    assert left.heard == ["y"]
+
+
+async def test_where_events_are_numbered_a_count_says_nothing(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter]
+) -> None:
+    near, far = pair
+    member = FakeMember("b")
+    far.add(NAMESPACE, member, None)
+    await far.join(NAMESPACE, "csgo", member, hold=True)
+    far.release(NAMESPACE, "csgo", member, 0)
+    near.publish(event("first", rooms=("csgo",)))
+    await until(lambda: member.heard == ["first"])
+    layer.swallow(room_group(NAMESPACE, "csgo"), 1)
+    near.publish(event("not stored", rooms=("csgo",)))
+    near.publish(event("after", rooms=("csgo",)))
+    await until(lambda: "after" in member.heard)
+    assert member.heard == ["first", "after"]
+
+
+async def test_a_flood_of_junk_is_counted_and_logged_once(
+    layer: FaultyLayer, pair: list[ChannelLayerAdapter], caplog: pytest.LogCaptureFixture
+) -> None:
+    _near, far = pair
+    await joined(far, "b")
+    for _ in range(50):
+        await layer.group_send(room_group(NAMESPACE, "csgo"), {"type": "no.such.handler"})
+    await until(lambda: far.dropped_in == 50)
+    assert caplog.messages.count("layer message dropped") == 1
+
+
+async def _until_heard(member: FakeMember, name: str) -> None:
+    await until(lambda: member.heard == [name])
+
+
+@pytest.mark.redis
+async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed() -> None:
+    if not RedisServer.is_installed():
+        pytest.skip("no redis-server to start")
+    prefix = f"test-{secrets.token_hex(6)}"
+    with RedisServer(free_port()) as first, RedisServer(free_port()) as second:
+        hosts = [first.url, second.url]
+        near, far = [
+            await _started(RedisPubSubChannelLayer(hosts=hosts, prefix=prefix), name)
+            for name in ("process1", "process2")
+        ]
+        rooms = [f"room{number}" for number in range(8)]
+        members = [await joined(far, f"m{number}", room) for number, room in enumerate(rooms)]
+        for member, room in zip(members, rooms, strict=True):
+            near.publish(event("x", rooms=(room,)))
+            await _until_heard(member, "x")
+        for host in (first, second):
+            host.stop()
+            await until(lambda: near.lost_at is not None and far.lost_at is not None)
+            host.start()
+            await until(lambda: near.lost_at is None and far.lost_at is None)
+            for member, room in zip(members, rooms, strict=True):
+                await _until_reaching(near, member, room)
+        for adapter in (near, far):
+            await adapter.stop()

@@ -56,6 +56,7 @@ socket.on("muted", ({ room, until, message }) => {
   lines.push(room, end ?? "for good", message);
 });
 socket.on("unmuted", ({ room }) => lines.push(room));
+socket.on("missed", ({ room, from, to }) => lines.push(room, `${from ?? "?"}-${to ?? "?"}`));
 socket.on("messageRemoved", ({ room, id, offset }) => lines.push(room, id, offset.toFixed()));
 socket.on("roomsChanged", ({ changed, removed }) => {
   changed.forEach(showRoom);

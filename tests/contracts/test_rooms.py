@@ -22,11 +22,11 @@ from tests.rooms.sockets import Client, Site, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# DESIGN section 6, and what the page needs beside it; "missed" is emitted by nothing yet.
+# DESIGN section 6, and what the page needs beside it.
 HEARD = {
-    "err", "identity", "kicked", "membersChanged", "message", "messageRemoved", "muted", "newUser",
-    "private", "rightsChanged", "roomsChanged", "success", "typing", "unmuted", "userLeft",
-    "welcome",
+    "err", "identity", "kicked", "membersChanged", "message", "messageRemoved", "missed", "muted",
+    "newUser", "private", "rightsChanged", "roomsChanged", "success", "typing", "unmuted",
+    "userLeft", "welcome",
 }  # fmt: skip
 SENT = {
     "ban", "block", "conversations", "history", "invite", "joinRoom", "kick", "leaveRoom",
