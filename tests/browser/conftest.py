@@ -53,9 +53,6 @@ Room.objects.create(namespace=place, name="club", access="login")
 Room.objects.create(namespace=place, name="podium", is_read_only=True)
 Room.objects.create(namespace=place, name="chess", slow_mode_s=2)
 court = Room.objects.create(namespace=place, name="court", title="Where a moderator is")
-Membership.objects.create(
-    room=court, user=get_user_model().objects.get(username="mod"), role="moderator"
-)
 long = Room.objects.create(namespace=place, name="long", title="A long history", last_offset=250)
 Message.objects.bulk_create(
     Message(room=long, offset=n, author="Old", author_key="guest:old", text=f"line {{n}}.")
@@ -66,9 +63,9 @@ Room.objects.create(namespace=place, name="brief", title="Keeps three messages",
 Room.objects.create(namespace=place, name="ticketed", access="invitation")
 Room.objects.create(namespace=place, name="shut", is_open=False)
 Room.objects.create(namespace=place, name="cabin", title="For one at a time", capacity=1)
-Room.objects.create(namespace=place, name="stage", title="Where people are put out")
+stage = Room.objects.create(namespace=place, name="stage", title="Where people are put out")
 mod = get_user_model().objects.get(username="mod")
-for room in place.rooms.all():
+for room in (court, stage):
     Membership.objects.create(room=room, user=mod, role="moderator")
 annex = Namespace.objects.create(path="/annex", title="Annex", access="login")
 Room.objects.create(namespace=annex, name="attic")
@@ -197,21 +194,9 @@ def bob(people: People) -> Page:
 
 
 @pytest.fixture
-def mod(people: People) -> Page:
-    """The moderator of court."""
-    return people("mod")
-
-
-@pytest.fixture
 def dora(people: People) -> Page:
     """Somebody who signs out, which no session survives."""
     return people("dora")
-
-
-@pytest.fixture
-def mod(people: People) -> Page:
-    """The moderator of all rooms of ``/place``."""
-    return people("mod")
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ class Site:
     """A ``runserver`` on a free port of this machine; it can be killed and come back there.
 
     ``environment`` is all that it knows of the project's variables, and what else works on its
-    database needs. ``sessions`` are the session cookies of people who have signed in before, by name.
+    database needs. ``sessions`` are the session cookies of people who have signed in before, by
+    name.
     """
 
     def __init__(self, folder: Path) -> None:
