@@ -74,7 +74,7 @@ vault.set_password("sesame")
 vault.save()
 
 sessions = {{}}
-for name in ("alice", "bob", "dora", "eve", "mod"):
+for name in ("alice", "bob", "dora", "eve", "mod", "admin"):
     user = get_user_model().objects.get(username=name)
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -197,6 +197,12 @@ def bob(people: People) -> Page:
 def dora(people: People) -> Page:
     """Somebody who signs out, which no session survives."""
     return people("dora")
+
+
+@pytest.fixture
+def staff(people: People) -> Page:
+    """Somebody who may do everything in the admin."""
+    return people("admin")
 
 
 @pytest.fixture
