@@ -10,7 +10,7 @@ PACKAGES := manage.py bench examples project realtime rooms tests
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check format bench lock chromium
+.PHONY: help setup run test lint check format bench messages lock chromium
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' Makefile
@@ -41,6 +41,9 @@ format: setup ## Format the code
 
 bench: setup ## Measure, beside other servers (ARGS="fanout --rounds 3")
 	@python -m bench $(ARGS)
+
+messages: setup ## Renew the list of texts to translate (needs GNU gettext)
+	@cd rooms && python ../manage.py makemessages --locale en --no-location --verbosity 0
 
 lock: setup ## Renew the locks of Python and of Node
 	@for each in base dev node; do \
