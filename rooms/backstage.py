@@ -27,7 +27,7 @@ from rooms.attendees import Attendee, Seated
 from rooms.evicting import Vacated
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
-from rooms.models.tallies import TallyKind
+from rooms.models.tallies import NO_ROOM, TallyKind
 from rooms.password_desk import PasswordDesk
 from rooms.passwords import PasswordPool
 from rooms.presence import Departure, Left
@@ -65,6 +65,7 @@ class Backstage:
         self._departures: Batcher[Departure, list[Left]] = Batcher(presence.depart)
         self._messages: Batcher[SendRequest, Sent] = Batcher(send_messages)
         self._options = settings
+        self._dropped = 0
         self._lease: asyncio.Task[None] | None = None
         self._lease_ends_at = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -205,6 +206,7 @@ class Backstage:
                 self._clear_strays()
                 await self._note_transports()
                 await self._tell_orphans(await in_database(presence.sweep))
+                self._count_drops()
                 await in_database(tallies.flush, self.process_id, timezone.now())
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
@@ -272,6 +274,14 @@ class Backstage:
                     socket_id=entered.socket_id,
                     announce_max=attendee.announce_max,
                 )
+
+    def _count_drops(self) -> None:
+        """Count by the minute what slow readers were not given since the last look."""
+        counts = current_counts()
+        dropped = counts.volatile_dropped + counts.outbox_dropped
+        if dropped > self._dropped:
+            tallies.add(TallyKind.DROP, NO_ROOM, timezone.now(), dropped - self._dropped)
+            self._dropped = dropped
 
     async def _note_transports(self) -> None:
         """Keep the rows true of connections that began with polling and were upgraded."""

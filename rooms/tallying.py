@@ -32,14 +32,14 @@ class Tallies:
         # Services count from any thread.
         self._lock = Lock()
 
-    def add(self, kind: TallyKind, room_id: int, now: datetime) -> None:
-        """Count one more; ``NO_ROOM`` for what is to be seen by no room's staff."""
+    def add(self, kind: TallyKind, room_id: int, now: datetime, count: int = 1) -> None:
+        """Count so many more; ``NO_ROOM`` for what is to be seen by no room's staff."""
         minute = minute_of(now)
         with self._lock:
             key = (minute, kind.value, room_id)
             if key not in self._counts:
                 key = self._make(key)
-            self._counts[key] = self._counts.get(key, 0) + 1
+            self._counts[key] = self._counts.get(key, 0) + count
             self._changed.add(key)
 
     def flush(self, process_id: str, now: datetime) -> int:

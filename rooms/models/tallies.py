@@ -18,6 +18,7 @@ class TallyKind(models.TextChoices):
 
     JOIN = "join", _("Joins let in")
     MESSAGE = "message", _("Messages")
+    DROP = "drop", _("Dropped for slow readers")
 
 
 class TallyQuerySet(models.QuerySet["Tally"]):

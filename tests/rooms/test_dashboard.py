@@ -169,6 +169,13 @@ def test_messages_are_shown_by_the_minute(staff: Client, csgo: Room) -> None:
     assert cards["messages"]["note"] == "16 in the last hour"
 
 
+def test_drops_are_counted_for_those_who_look_after_everything(staff: Client, csgo: Room) -> None:
+    tally(csgo, "drop", 3)
+    tally(csgo, "drop", 9, minutes_ago=61)
+    assert cards_of(staff)["drops"] == "3"
+    assert "drops" not in cards_of(moderator_of(csgo))
+
+
 def test_processes_show_how_old_their_leases_are(staff: Client) -> None:
     process("alive", lease_s=15)
     process("lost", lease_s=-10)

@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError
 
 from realtime.conf import forget_options
+from realtime.counting import current_counts
 from rooms import tallying
 from rooms.housekeeping import keep_house
 from rooms.models import Room, Tally
@@ -132,6 +133,17 @@ async def test_what_a_service_posts_is_counted_once_it_is_committed(room: Room) 
         await site.joined()
         await apost_message(room, "from the site")
         await eventually(lambda: _summed().get(("message", room.pk)) == 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_short_lease")
+async def test_what_slow_readers_are_not_given_is_counted(room: Room) -> None:
+    async with serving() as site:
+        await site.joined(room.name)
+        current_counts().volatile_dropped += 3
+        await eventually(lambda: _summed().get(("drop", NO_ROOM)) == 3)
+        current_counts().outbox_dropped += 2
+        await eventually(lambda: _summed().get(("drop", NO_ROOM)) == 5)
 
 
 def _summed() -> dict[tuple[str, int], int]:

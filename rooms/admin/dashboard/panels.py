@@ -150,6 +150,15 @@ def _cards(readings: Readings) -> list[Card]:
         ),
     ]
     if readings.processes is not None:
+        cards.append(
+            Card(
+                "drops",
+                _("Dropped for slow readers"),
+                str(readings.drops),
+                _("in the last hour"),
+                admin_url(TALLIES, kind__exact=TallyKind.DROP.value, minute__gte=since),
+            )
+        )
         alive = [each for each in readings.processes if each.is_alive]
         lost = len(readings.processes) - len(alive)
         cards.append(

@@ -75,6 +75,7 @@ class Readings:
     people: int
     messages: tuple[tuple[datetime, int], ...]
     joins: int
+    drops: int
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -96,7 +97,7 @@ def read_dashboard(scope: Scope, now: datetime) -> Readings:
     """Count everything; eight queries for those who look after all rooms, seven for others."""
     by_namespace, by_transport, by_process = _count_connections(scope, now)
     seats = scope.keep(Seat.objects.present(now)).order_by()
-    messages, joins = _read_tallies(scope, now)
+    messages, joins, drops = _read_tallies(scope, now)
     return Readings(
         now=now,
         by_namespace=by_namespace,
@@ -107,6 +108,7 @@ def read_dashboard(scope: Scope, now: datetime) -> Readings:
         people=seats.aggregate(people=Count("person_key", distinct=True))["people"],
         messages=messages,
         joins=joins,
+        drops=drops,
         outcomes=_read_outcomes(scope, now),
         **_occupancy(seats),
     )
@@ -178,13 +180,17 @@ def _occupancy(seats: QuerySet[Seat]) -> dict[str, Any]:
     )
 
 
-def _read_tallies(scope: Scope, now: datetime) -> tuple[tuple[tuple[datetime, int], ...], int]:
+def _read_tallies(scope: Scope, now: datetime) -> tuple[tuple[tuple[datetime, int], ...], int, int]:
+    """Give the messages of each minute, and the joins and the drops of the hour."""
     minutes = [minute_of(now) - timedelta(minutes=ago) for ago in range(MINUTES - 1, -1, -1)]
     rows = own_tallies(scope, Tally.objects.filter(minute__gte=minutes[0], minute__lte=now))
     counted = rows.order_by().values_list("minute", "kind").annotate(count=Sum("count"))
-    found = {(minute, kind): count for minute, kind, count in counted}
-    messages = tuple((minute, found.get((minute, TallyKind.MESSAGE), 0)) for minute in minutes)
-    return messages, sum(found.get((minute, TallyKind.JOIN), 0) for minute in minutes)
+    messages, totals = dict.fromkeys(minutes, 0), Counter[str]()
+    for minute, kind, count in counted:
+        totals[kind] += count
+        if kind == TallyKind.MESSAGE:
+            messages[minute] += count
+    return tuple(messages.items()), totals[TallyKind.JOIN], totals[TallyKind.DROP]
 
 
 def _read_outcomes(scope: Scope, now: datetime) -> tuple[Outcome, ...]:
