@@ -14,7 +14,7 @@ from rooms.admin.kinds import FoundByUsername, PicksUsers
 from rooms.admin.ranking import rank_in
 from rooms.admin.scope import ModeratedRows, scope_of
 from rooms.impact import Places
-from rooms.models import Grant, Membership
+from rooms.models import Grant, Membership, Room
 from rooms.ranks import SITE, role_rank
 
 
@@ -31,7 +31,10 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         """Refuse to act on one who ranks as high, and to give more than one has."""
         cleaned = super().clean() or {}
         # On a room's own page the room is the page's.
-        room = cleaned.get("room") or self.instance.room
+        room = cleaned.get("room") or getattr(self.instance, "room", None)
+        if room is None:
+            return cleaned  # the field says already what is wrong
+        self._check_twice(room, cleaned.get("user"))
         mine = rank_in(self.actor, room) if self.actor is not None else SITE
         if mine == SITE or not self.has_changed():
             return cleaned
@@ -41,6 +44,13 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         elif role_rank(cleaned.get("role")) > mine:
             self.add_error("role", _("This is a higher role than yours."))
         return cleaned
+
+    def _check_twice(self, room: Room, user: Any) -> None:  # noqa: ANN401 - any user model's
+        if user is None or room.pk is None:
+            return
+        others = Membership.objects.filter(room=room, user=user).exclude(pk=self.instance.pk)
+        if others.exists():
+            self.add_error("user", _("This user has a role in the room already."))
 
 
 def is_within_rank(request: HttpRequest, row: Membership | None) -> bool:

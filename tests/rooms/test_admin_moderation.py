@@ -719,3 +719,61 @@ def test_the_command_kicks_and_says_whom_it_does_not_find(csgo: Room) -> None:
             call_command("kick", *arguments)
     call_command("kick", guest.key, "/games/csgo", "--reason", "enough", stdout=StringIO())
     assert Seat.objects.get().kick_reason == "enough"
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"room": "", "role": "member"}, ["room"]),
+        ({"user": "", "role": "member"}, ["user"]),
+        ({"user": "99999", "role": "member"}, ["user"]),
+        ({"role": "king"}, ["role", "user"]),
+        ({"role": "member"}, ["user"]),
+    ],
+    ids=["no room", "no user", "unknown user", "unknown role", "twice"],
+)
+def test_a_wrong_membership_is_refused_at_the_field(
+    staff: Client, csgo: Room, fields: dict[str, str], at: list[str]
+) -> None:
+    alice = make_user("alice")
+    appoint(csgo, alice, "moderator")
+    form = {"room": csgo.pk, "user": alice.key, **fields}
+    assert list(errors_of(staff.post(page("membership", "add"), form))) == at
+    assert Membership.objects.get().role == "moderator"
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"user": "nobody", "role": "moderator"}, "user"),
+        ({"user": "", "role": "moderator"}, "user"),
+        ({"user": "alice", "role": "king"}, "role"),
+    ],
+)
+def test_a_wrong_appointment_is_refused_at_the_field(
+    staff: Client, csgo: Room, fields: dict[str, str], at: str
+) -> None:
+    make_user("alice")
+    response = staff.post(admin_url("rooms_appoint", csgo.pk), fields)
+    assert list(response.context["form"].errors) == [at]
+    assert not Membership.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"place": ""}, "place"),
+        ({"place": "/games"}, "place"),
+        ({"user": "nobody"}, "user"),
+        ({"user": "boss", "guest": "g"}, "guest"),
+        ({"address": "nonsense"}, "address"),
+        ({"action": "fly"}, "action"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_at_the_field(
+    staff: Client, csgo: Room, fields: dict[str, str], at: str
+) -> None:
+    form = {"place": str(csgo), "action": "join", **fields}
+    response = staff.post(admin_url("rooms_check_access"), form)
+    assert list(response.context["form"].errors) == [at]
+    assert response.context["answer"] is None
