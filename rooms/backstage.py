@@ -34,6 +34,7 @@ from rooms.presence import Departure, Left
 from rooms.registry import namespaces_exist
 from rooms.sending import SendRequest, Sent, send_messages
 from rooms.tallying import tallies
+from rooms.versions import fold_changes
 from rooms.watching import Watch
 
 logger = logging.getLogger(__name__)
@@ -208,6 +209,7 @@ class Backstage:
                 await self._tell_orphans(await in_database(presence.sweep))
                 self._count_drops()
                 await in_database(tallies.flush, self.process_id, timezone.now())
+                await in_database(fold_changes)
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
                     housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S

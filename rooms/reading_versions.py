@@ -4,11 +4,13 @@ Expressions for other queries, so that a version costs no query of its own.
 """
 
 from django.db import connection
-from django.db.models import BigIntegerField, CharField, OuterRef, Subquery, Value
+from django.db.models import BigIntegerField, CharField, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
-from rooms.models import PolicyVersion, Room
+from rooms.models import PolicyChange, Room
 from rooms.models.versions import PEOPLE_KEY, SITE_KEY
+
+_Key = OuterRef | Value
 
 
 def policy_version(path: str) -> Coalesce:
@@ -16,22 +18,12 @@ def policy_version(path: str) -> Coalesce:
 
     The sum of two counters that never fall is one that never falls.
     """
-    own = Coalesce(_version(OuterRef(path)), Value(0), output_field=BigIntegerField())
-    site = Coalesce(
-        _version(Value(SITE_KEY, output_field=CharField())),
-        Value(0),
-        output_field=BigIntegerField(),
-    )
-    return Coalesce(own + site, Value(0), output_field=BigIntegerField())
+    return _version(OuterRef(path), _text(SITE_KEY))
 
 
 def people_version() -> Coalesce:
     """Give the version of users, groups, permissions and sessions."""
-    return Coalesce(
-        _version(Value(PEOPLE_KEY, output_field=CharField())),
-        Value(0),
-        output_field=BigIntegerField(),
-    )
+    return _version(_text(PEOPLE_KEY))
 
 
 def raise_offset(room: Room, offset: int) -> tuple[int, int]:
@@ -40,20 +32,28 @@ def raise_offset(room: Room, offset: int) -> tuple[int, int]:
     What a lock had to wait for may have changed them since they were read together with it.
     """
     rooms = connection.ops.quote_name(Room._meta.db_table)  # noqa: SLF001 - documented
-    versions = connection.ops.quote_name(PolicyVersion._meta.db_table)  # noqa: SLF001
+    changes = connection.ops.quote_name(PolicyChange._meta.db_table)  # noqa: SLF001
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {rooms} SET last_offset = %s WHERE id = %s RETURNING "  # noqa: S608
-            f"(SELECT COALESCE(SUM(version), 0) FROM {versions} WHERE key IN (%s, %s)), "
-            f"(SELECT COALESCE(SUM(version), 0) FROM {versions} WHERE key = %s)",
+            f"(SELECT COALESCE(SUM(count), 0) FROM {changes} WHERE key IN (%s, %s)), "
+            f"(SELECT COALESCE(SUM(count), 0) FROM {changes} WHERE key = %s)",
             [offset, room.pk, room.namespace.path, SITE_KEY, PEOPLE_KEY],
         )
         policy, people = cursor.fetchone()
     return int(policy), int(people)
 
 
-def _version(key: OuterRef | Value) -> Subquery:
-    return Subquery(
-        PolicyVersion.objects.filter(key=key).values("version")[:1],
+def _version(*keys: _Key) -> Coalesce:
+    changes = PolicyChange.objects.filter(key__in=keys).order_by()
+    # Grouped by what is the same for all, since a subquery cannot be an aggregate.
+    total = changes.annotate(all=Value(1)).values("all").annotate(total=Sum("count"))
+    return Coalesce(
+        Subquery(total.values("total"), output_field=BigIntegerField()),
+        Value(0),
         output_field=BigIntegerField(),
     )
+
+
+def _text(key: str) -> Value:
+    return Value(key, output_field=CharField())

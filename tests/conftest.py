@@ -5,6 +5,8 @@ import secrets
 from collections.abc import Callable, Iterator
 
 import pytest
+from asgiref.sync import SyncToAsync
+from django.db import connections
 from hypothesis import settings as hypothesis_settings
 
 from tests.helpers import services
@@ -33,6 +35,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI", "") not in {"", "0", "false"}:
                 pytest.fail(reason, pytrace=False)
             pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let go of the tests' database before it is dropped, which PostgreSQL asks for.
+
+    The thread in which asgiref runs the queries of asynchronous tests keeps its connection.
+    """
+    del django_db_setup
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 @pytest.fixture

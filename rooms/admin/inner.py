@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from rooms.admin.kinds import WrittenByTheSite
 from rooms.admin.scope import scope_of
-from rooms.models import Block, PolicyVersion
+from rooms.models import Block, PolicyChange
 
 
 class OfTheSite(WrittenByTheSite):
@@ -35,9 +35,9 @@ class BlockAdmin(OfTheSite):
     list_select_related = ("blocker", "blocked")
 
 
-@admin.register(PolicyVersion)
-class PolicyVersionAdmin(OfTheSite):
+@admin.register(PolicyChange)
+class PolicyChangeAdmin(OfTheSite):
     """How often each namespace, the people, or the whole site has changed."""
 
-    list_display = ("key", "version")
+    list_display = ("key", "count")
     search_fields = ("key",)

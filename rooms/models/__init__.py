@@ -12,7 +12,7 @@ from rooms.models.registry import Namespace, Room
 from rooms.models.rules import AccessRule
 from rooms.models.sanctions import Ban, Block, Mute
 from rooms.models.tallies import Dashboard, Tally
-from rooms.models.versions import PolicyVersion
+from rooms.models.versions import PolicyChange
 
 __all__ = [
     "AccessRule",
@@ -27,7 +27,7 @@ __all__ = [
     "Message",
     "Mute",
     "Namespace",
-    "PolicyVersion",
+    "PolicyChange",
     "Process",
     "Room",
     "Seat",

@@ -9,20 +9,21 @@ SITE_KEY = "site"
 PEOPLE_KEY = "people"
 
 
-class PolicyVersion(models.Model):
-    """One counter. ``key`` is a namespace's path, ``SITE_KEY`` or ``PEOPLE_KEY``.
+class PolicyChange(models.Model):
+    """One change, or ``count`` that were put together later; a key's version is their sum.
 
-    Never falls and is never deleted, so that whoever remembers a number knows whether anything
-    has changed since. A key without a row counts as 0.
+    ``key`` is a namespace's path, ``SITE_KEY`` or ``PEOPLE_KEY``. Changes are added and never
+    updated: two transactions that raise the same versions, in whatever order, never wait for each
+    other. A key's version never falls; one without a row counts as 0.
     """
 
-    key = models.CharField(_("key"), primary_key=True, max_length=200)
-    version = models.PositiveBigIntegerField(_("version"), default=0)
+    key = models.CharField(_("key"), max_length=200, db_index=True)
+    count = models.PositiveBigIntegerField(_("changes"), default=1)
 
     class Meta:
-        verbose_name = _("policy version")
-        verbose_name_plural = _("policy versions")
-        ordering = ("key",)
+        verbose_name = _("policy change")
+        verbose_name_plural = _("policy changes")
+        ordering = ("key", "id")
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.version}"
+        return f"{self.key}: {self.count}"

@@ -27,7 +27,7 @@ from rooms.models import (
     Grant,
     Membership,
     Namespace,
-    PolicyVersion,
+    PolicyChange,
     Room,
     Seat,
 )
@@ -600,9 +600,9 @@ async def test_a_change_that_is_rolled_back_evicts_nobody(room: Room, alice: Use
 
     async with serving() as site, somebody(site, "plain", alice) as person:
         await person.join()
-        before = await PolicyVersion.objects.acount()
+        before = await PolicyChange.objects.acount()
         await sync_to_async(try_to_close)()
-        assert await PolicyVersion.objects.acount() == before
+        assert await PolicyChange.objects.acount() == before
         assert (await recheck_everywhere()).evicted == 0
 
 

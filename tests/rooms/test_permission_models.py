@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
-from rooms.models import AccessRule, Ban, Block, Invitation, Mute, Namespace, PolicyVersion, Room
+from rooms.models import AccessRule, Ban, Block, Invitation, Mute, Namespace, Room
 from rooms.models.invitations import token_digest
 from rooms.networks import parse_network
 
@@ -157,12 +157,6 @@ def test_a_user_blocks_another_once_and_never_themselves() -> None:
     assert the_database_refuses(Block(blocker=alice, blocked=bob))
     assert not the_database_refuses(Block(blocker=bob, blocked=alice))
     assert the_database_refuses(Block(blocker=bob, blocked=bob))
-
-
-def test_a_policy_version_has_one_row_for_a_key() -> None:
-    PolicyVersion.objects.create(key="/games")
-    with pytest.raises(IntegrityError), transaction.atomic():
-        PolicyVersion.objects.create(key="/games")
 
 
 def test_a_room_of_two_is_nowhere_in_the_registry(games: Namespace, csgo: Room) -> None:

@@ -20,6 +20,7 @@ UNITS = (
     "test_permissions",
     "test_permission_models",
     "test_races",
+    "test_versions",
     "test_dashboard",
 )
 
