@@ -23,7 +23,7 @@ def sum_changes(apps: Apps, _editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rooms", "0004_minute_counts"),
+        ("rooms", "0005_dropped_counts"),
     ]
 
     operations = [
