@@ -379,6 +379,11 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert bars == ["360.0", "90.0", "0.0"]
 
 
+def test_a_bar_is_never_longer_than_the_whole() -> None:
+    chart = draw_bars("k", "t", "a", [Point("a", 5, "5"), Point("b", 30, "30")], whole=20)
+    assert [group[-1][1]["width"] for group in chart[4:]] == ["90.0", "360.0"]
+
+
 def test_columns_stand_on_their_line() -> None:
     chart = draw_columns("k", "t", "a", [Point("1", 0, "0"), Point("2", 8, "8")])
     low, high = chart[-2:]

@@ -34,9 +34,11 @@ class Point:
     is_bad: bool = False
 
 
-def draw_bars(key: str, title: str, about: str, points: Sequence[Point]) -> Tree:
-    """Draw a bar below each label, as long as its value; the longest is the whole width."""
-    most = max((point.value for point in points), default=0) or 1
+def draw_bars(
+    key: str, title: str, about: str, points: Sequence[Point], *, whole: float = 0
+) -> Tree:
+    """Draw a bar below each label, as long as its value; the longest, or ``whole``, is full."""
+    most = whole or max((point.value for point in points), default=0) or 1
     rows = [_bar(number, point, most) for number, point in enumerate(points)]
     return _picture(key, title, about, max(len(points), 1) * ROW, rows)
 
@@ -106,7 +108,7 @@ def _box(height: int, attributes: dict[str, str]) -> dict[str, str]:
 def _bar(number: int, point: Point, most: float) -> Tree:
     top = number * ROW
     # What is not nothing is seen, however small.
-    length = max(point.value / most * WIDTH, 2) if point.value else 0
+    length = min(max(point.value / most * WIDTH, 2), WIDTH) if point.value else 0
     track = {"x": "0", "y": str(top + 20), "width": str(WIDTH), "height": str(BAR), "rx": "3"}
     return [
         "g",

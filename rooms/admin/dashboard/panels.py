@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from realtime.conf import options
 from rooms.admin.dashboard.charts import Point, Tree, draw_bars, draw_columns, draw_spark
 from rooms.admin.dashboard.readings import MINUTES, Outcome, Readings
 from rooms.admin.links import admin_url
@@ -312,7 +313,7 @@ def _processes(readings: Readings) -> Panel:
         (_("Process"), _("Renewed ago"), _("State")),
         _("No server runs that serves sockets."),
         tuple(rows),
-        draw_bars("processes", title, about, points),
+        draw_bars("processes", title, about, points, whole=options().lease_s),
     )
 
 

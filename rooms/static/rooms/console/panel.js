@@ -202,6 +202,8 @@ export class Panel {
     part(this.element, "summary", HTMLElement).textContent = event ? event.summary : text("no_form");
     part(this.element, "fields", HTMLElement).replaceChildren(...(this.#fields ? [this.#fields.element] : []));
     part(this.element, "raw", HTMLTextAreaElement).value = "";
+    // An answer stands below the event that it is of.
+    part(this.element, "answer", HTMLElement).hidden = true;
     const asForm = part(this.element, "as-form", HTMLInputElement);
     asForm.disabled = event === undefined;
     if (!event) part(this.element, "as-json", HTMLInputElement).checked = true;
