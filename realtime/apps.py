@@ -5,6 +5,9 @@ from django.core.signals import setting_changed
 
 from realtime.conf import forget_options, options, trusted_proxies
 from realtime.namespaces.declared import is_checking
+from realtime.namespaces.signals import process_noticed
+from realtime.namespaces.steering import hear_steering
+from realtime.namespaces.tapping import hear_tap
 
 
 class RealtimeConfig(AppConfig):
@@ -17,6 +20,8 @@ class RealtimeConfig(AppConfig):
         """Check the options; follow settings that a test overrides."""
         options()
         trusted_proxies()
+        process_noticed.connect(hear_tap, dispatch_uid="realtime.tap")
+        process_noticed.connect(hear_steering, dispatch_uid="realtime.steer")
         setting_changed.connect(_follow_settings, dispatch_uid="realtime.conf")
 
 

@@ -237,6 +237,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         seat = self._seat(requests.room_named(request))
         await self._backstage.leave(self._attendee, seat)
         await self.leave(seat.room)
+        self.socket.note("room left", room=seat.room)
         logger.debug("room left", extra=self.socket.about(room=seat.room))
         await self.has_left(seat.room)
         return {"ok": True, "room": seat.room}
@@ -438,6 +439,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             self._note("join denied", asked.room, refused)
             raise
         joins.add(self.socket.label, "ok")
+        self.socket.note("room joined", room=asked.room)
         logger.debug("room joined", extra=self.socket.about(room=asked.room))
         return joined
 
@@ -580,6 +582,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
 
     def _note(self, what: str, room: str, refused: Refused) -> None:
         ref = refused.data.get("ref")
+        self.socket.note(what, room=room, code=refused.code, ref=ref)
         logger.info(what, extra=self.socket.about(room=room, code=refused.code, ref=ref))
 
     def _seat(self, room: str) -> Seated:

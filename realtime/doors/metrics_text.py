@@ -99,6 +99,8 @@ def _about(figures: Figures) -> Iterator[Metric]:
     yield _gauge("state", "1 for the state that the process is in", figures, states, ("state",))
     lag = _bare(figures.loop_lag_s)
     yield _gauge("loop_lag_seconds", "How late the event loop took its next turn", figures, lag)
+    text = "Looks that staff have at packets (manage.py tail)"
+    yield _gauge("taps", text, figures, _bare(figures.taps))
     if figures.lease_age_s is not None:
         age = _bare(figures.lease_age_s)
         yield _gauge("lease_age_seconds", "Time since the lease was renewed", figures, age)

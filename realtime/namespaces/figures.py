@@ -61,6 +61,7 @@ class Figures:
     database: PoolFigures | None
     lease_age_s: float | None
     loop_lag_s: float
+    taps: int
 
 
 _TALLIES = ("limits", "sessions", "connects", "disconnects", "joins", "evictions")
@@ -115,6 +116,7 @@ async def take_figures(process: Process) -> Figures:
         database=process.database.figures(),
         lease_age_s=None if renewed_at is None else time.monotonic() - renewed_at,
         loop_lag_s=loop.time() - asked_at,
+        taps=len(process.taps),
     )
 
 

@@ -5,10 +5,12 @@ Receivers connect to ``process_noticed``.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -33,6 +35,13 @@ logger = logging.getLogger(__name__)
 NOTIFY_TIMEOUT_S = 1.0
 # A notice is for no namespace; a target has to name one.
 _NOWHERE = Target("/")
+
+
+class Ask(Protocol):
+    """Tells every process something and returns what they answer."""
+
+    def __call__(self, topic: str, *args: Any, timeout_s: float) -> Awaitable["Echoes"]:
+        """Ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,20 @@ def notify(topic: str, *args: Any) -> None:
     async_to_sync(hand_to_layer)([process_group(EVERYBODY)], request, about=topic)
 
 
+@contextlib.asynccontextmanager
+async def asking() -> AsyncIterator["Ask"]:
+    """Give a way to ask again and again, from a process that may serve no sockets.
+
+    What it gives is called as ``ask`` is. Raises ``UsageError`` where no process can be reached.
+    """
+    async with reaching_adapter() as adapter:
+
+        async def ask_over(topic: str, *args: Any, timeout_s: float) -> Echoes:
+            return await _ask_over(adapter, topic, args, timeout_s)
+
+        yield ask_over
+
+
 async def ask(topic: str, *args: Any, timeout_s: float) -> Echoes:
     """Tell every process and return what all have answered, after ``timeout_s`` at most.
 
@@ -79,15 +102,20 @@ async def ask(topic: str, *args: Any, timeout_s: float) -> Echoes:
     if find_process() is None and serving is not None:
         # Another loop of this process serves the sockets.
         return await asyncio.wrap_future(serving.schedule(ask(topic, *args, timeout_s=timeout_s)))
-    content = _content(topic, args)
     async with reaching_adapter() as adapter:
-        replies = await adapter.request(
-            NOTICE,
-            _NOWHERE,
-            content,
-            timeout_s=timeout_s,
-            include_self=find_process() is not None,
-        )
+        return await _ask_over(adapter, topic, args, timeout_s)
+
+
+async def _ask_over(
+    adapter: Adapter, topic: str, args: tuple[Any, ...], timeout_s: float
+) -> Echoes:
+    replies = await adapter.request(
+        NOTICE,
+        _NOWHERE,
+        _content(topic, args),
+        timeout_s=timeout_s,
+        include_self=find_process() is not None,
+    )
     answers = [answer for reply in replies.answers for answer in unpack(reply, list[Any])]
     return Echoes(answers, replies.missing)
 

@@ -32,6 +32,7 @@ from realtime.namespaces.routing import Route, RoutingTable
 from realtime.namespaces.running import find_process, set_running, unset_running
 from realtime.namespaces.socket import UNKNOWN_NAMESPACE, Link, Socket
 from realtime.namespaces.storage import RoutedStorage
+from realtime.namespaces.tapping import Taps
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class Process:
         self.sessions = SessionCounts(options)
         self.connections: set[Closable] = set()
         self.sockets: dict[str, Socket] = {}
+        self.taps = Taps(self)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._drain: asyncio.Task[None] | None = None
         self._unstarted: list[type[NamespaceConsumer]] = []
         self._starter: asyncio.Task[None] | None = None
         self._has_failed = False
@@ -115,6 +118,11 @@ class Process:
         if self._unstarted:
             self._starter = self._loop.create_task(self._keep_starting(), name="process start")
 
+    def begin_drain(self, seconds: float) -> None:
+        """Do what ``drain`` does without being waited for; the process goes on, not ready."""
+        if self._drain is None:
+            self._drain = self._loop.create_task(self.drain(seconds), name="drain")
+
     async def drain(self, seconds: float) -> None:
         """Send every client away within so many seconds, spread over them."""
         if self.state in {ProcessState.DRAINING, ProcessState.STOPPED}:
@@ -139,8 +147,10 @@ class Process:
         for connection in tuple(self.connections):
             connection.go_away()
         await self._finish_tasks()
-        if self._starter is not None:
-            self._starter.cancel()
+        for task in (self._starter, self._drain):
+            if task is not None:
+                task.cancel()
+        self.taps.stop()
         for consumer_class in _most_derived(self.routing.consumer_classes):
             try:
                 await consumer_class.stopped(self.info)
@@ -204,6 +214,8 @@ class Process:
         # A project's own middleware may have put one there.
         consumer.scope.setdefault("session", session_of(consumer.scope))
         self.sockets[socket.socket_id] = socket
+        if self.taps:
+            self.taps.see(socket)
         if socket.reason is None:
             self.adapter.add(socket.namespace, socket, identity.user_id)
 

@@ -40,6 +40,7 @@ from realtime.transports.base import SendMessage
 if TYPE_CHECKING:
     from realtime.namespaces.consumer import NamespaceConsumer
     from realtime.namespaces.process import Process
+    from realtime.namespaces.tapping import SocketTaps
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +168,8 @@ class Socket:
         self._counts = current_counts()
         # Where this socket is counted: its namespace, or a common label of many.
         self.label = UNKNOWN_NAMESPACE
+        # Who looks on, if anybody does.
+        self.taps: SocketTaps | None = None
         # Until the client knows that it is in, nothing else may reach it.
         self._unsent: list[tuple[WireMessage, bool]] = []
         self.send: SendMessage = self._send_later
@@ -213,6 +216,11 @@ class Socket:
         }
 
     @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the client."""
+        return self._link.waiting_bytes
+
+    @property
     def inbox_bytes(self) -> int:
         """Bytes of events, roughly, that the handlers have not taken yet."""
         return self._inbox_bytes
@@ -242,6 +250,8 @@ class Socket:
         """Take an event from the client; ``size`` is what it had in bytes, roughly."""
         if self.state is SocketState.CLOSED:
             return
+        if self.taps is not None:
+            self.taps.came("event", name, args)
         if not self.take_event_token(ack_id):
             return
         is_full = len(self._inbox) >= INBOX_MAX_EVENTS
@@ -269,6 +279,8 @@ class Socket:
 
     def receive_ack(self, ack_id: int, args: list[Any]) -> None:
         """Take the client's answer; one that nobody waits for is ignored."""
+        if self.taps is not None:
+            self.taps.came("ack", None, args)
         future = self._acks.pop(ack_id, None)
         if future is not None and not future.done():
             future.set_result(args)
@@ -282,7 +294,18 @@ class Socket:
     def moved(self) -> None:
         """Take the link's way to the client, which an upgrade changes."""
         if self.state is SocketState.CONNECTED:
-            self.send = self._link.send if self._sent is None else self._send_and_remember
+            send = self._link.send if self._sent is None else self._send_and_remember
+            self.send = send if self.taps is None else self.taps.wrap(send)
+
+    def tap(self, taps: "SocketTaps | None") -> None:
+        """Have somebody look on, or nobody any more."""
+        self.taps = taps
+        self.moved()
+
+    def note(self, what: str, **about: Any) -> None:
+        """Tell those who look on of a decision."""
+        if self.taps is not None:
+            self.taps.noted(what, about)
 
     def recover(self, found: Return | None) -> None:
         """Try to be the socket again whose connection broke; before ``start``."""
@@ -319,6 +342,8 @@ class Socket:
         message = self.wire.recoverable_event(self.namespace, encoded)
         if self.state is SocketState.CONNECTED:
             await self._link.send_patiently(message)
+            if self.taps is not None:
+                self.taps.went(message)
             # Only now: while it waited, others may have gone before it.
             if self._sent is not None:
                 self._sent.add(message)
@@ -419,6 +444,7 @@ class Socket:
             if self.state is not SocketState.CLOSED and self._is_intact():
                 self._counts.connects.add(self.label, OK)
                 transport = self._link.transport_name
+                self.note("connected", door=self.session.door, transport=transport)
                 logger.info(
                     "socket connected",
                     extra=self.about(door=self.session.door, transport=transport),
@@ -483,6 +509,7 @@ class Socket:
 
     def _refuse_connect(self, refused: Refused) -> None:
         self._counts.connects.add(self.label, refused.code)
+        self.note("refused", code=refused.code)
         logger.info("socket refused", extra=self.about(code=refused.code, door=self.session.door))
         was_open = self.state is not SocketState.CLOSED
         if self._return is not None:
@@ -533,6 +560,7 @@ class Socket:
         reason = self.reason or "transport close"
         self._counts.disconnects.add(self.label, reason)
         seconds = round(self._loop.time() - self._began_at, 3)
+        self.note("disconnected", reason=reason, seconds=seconds)
         logger.info("socket disconnected", extra=self.about(reason=reason, seconds=seconds))
         try:
             await self.consumer.disconnected(reason)

@@ -114,6 +114,11 @@ def find_record(ref: str) -> dict[str, Any] | None:
     return {"code": record.code, "count": record.count, "room": record.room}
 
 
+def find_act(ref: str) -> list[str]:
+    record = DecisionRecord.objects.get(ref=ref)
+    return [record.rule, str(record.actor), record.name]
+
+
 def list_registry() -> dict[str, dict[str, str]]:
     return {
         namespace.path: {room.name: room.access for room in namespace.rooms.all()}
@@ -145,6 +150,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "age": age_messages,
     "delete user": delete_user,
     "record": find_record,
+    "act": find_act,
     "read room": read_room,
     "invitation": issue_invitation,
     "registry": list_registry,

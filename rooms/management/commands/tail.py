@@ -1,0 +1,159 @@
+"""``manage.py tail --user alice``: packets and decisions as they pass, from whichever process.
+
+Redacted: secrets never show, texts only with ``--texts``. Each look is kept as a decision record.
+"""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from realtime.exceptions import UsageError
+from realtime.namespaces.tapping import Entry, TapRequest
+from rooms.explaining import find_user, guest_of, person_of, split_place
+from rooms.models import DecisionRecord
+from rooms.onlookers import Sight, look, record_look, tap_request
+from rooms.people import Person
+from rooms.shapes import GUEST_PREFIX
+
+_ARROWS = {"in": "<-", "out": "->", "note": "--"}
+# What an entry says in its own place.
+_PLACED = frozenset(
+    {"at", "process", "namespace", "socket", "user", "way", "kind", "event", "args"}
+)
+
+
+class Command(BaseCommand):
+    """Look on."""
+
+    help = (
+        "Show packets and decisions of a person, a socket or a room as they pass, redacted, from "
+        "all processes. Ctrl-C ends it. Needs a channel layer that joins processes (REDIS_URL)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take whom to look at, and how."""
+        whom = parser.add_mutually_exclusive_group(required=True)
+        whom.add_argument("--user", help="a username, a user's id, or guest:<id>")
+        whom.add_argument("--socket", help="a socket's id, as manage.py who shows it")
+        whom.add_argument("--room", help="such as /games/csgo")
+        parser.add_argument("--namespace", help="only there, such as /games")
+        parser.add_argument("--texts", action="store_true", help="show texts; secrets stay hidden")
+        parser.add_argument("--as", dest="actor", help="the staff user who looks, for the record")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--seconds", type=float, help="end after so many seconds")
+
+    def handle(self, *args: object, **options: Any) -> None:  # noqa: ANN401 -- Django's own
+        """Record the look, then print what passes."""
+        namespace, room = options["namespace"], None
+        if options["room"]:
+            namespace, room = split_place(options["room"])
+            if room is None:
+                raise CommandError("--room is such as /games/csgo.")
+        person = _find(options["user"]) if options["user"] else None
+        request = tap_request(
+            namespace=namespace,
+            room=room,
+            person=person,
+            socket_id=options["socket"],
+            texts=options["texts"],
+        )
+        actor = _find_staff(options["actor"]) if options["actor"] else None
+        self._as_json = options["json"]
+        self._rules: dict[str, str] = {}
+        try:
+            asyncio.run(self._run(request, person, actor, options["seconds"]))
+        except UsageError as error:
+            raise CommandError(f"{error}.") from None
+        except KeyboardInterrupt:
+            # Ctrl-C is how this ends.
+            self.stderr.write("")
+
+    async def _run(
+        self,
+        request: TapRequest,
+        person: Person | None,
+        actor: AbstractBaseUser | None,
+        seconds: float | None,
+    ) -> None:
+        known: set[str] = set()
+        is_recorded = False
+        looking = look(request)
+        try:
+            async with asyncio.timeout(seconds):
+                async for sight in looking:
+                    if not is_recorded:
+                        # Somebody is there to be looked at: from here on it is a look.
+                        ref = await sync_to_async(record_look)(request, person, actor)
+                        self.stderr.write(f"Recorded as {ref}. Ctrl-C ends it.")
+                        is_recorded = True
+                    await self._show(sight, known)
+        except TimeoutError:
+            pass
+        finally:
+            await looking.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    async def _show(self, sight: Sight, known: set[str]) -> None:
+        for process in sight.processes:
+            if process not in known:
+                self.stderr.write(f"Looking at process {process}.")
+        for process in sorted(known.difference(sight.processes)):
+            self.stderr.write(f"Process {process} does not answer.")
+        known.clear()
+        known.update(sight.processes)
+        for error in sight.errors:
+            self.stderr.write(f"Not looking: {error}.")
+        for entry in sight.entries:
+            if entry.get("ref"):
+                entry["rule"] = await sync_to_async(self._rule)(entry["ref"])
+            self.stdout.write(json.dumps(entry) if self._as_json else line_of(entry))
+        if sight.dropped:
+            self.stderr.write(f"{sight.dropped} more passed than could be shown.")
+        self.stdout.flush()
+
+    def _rule(self, ref: str) -> str:
+        """Give what decided, which clients are never told."""
+        if ref not in self._rules:
+            record = DecisionRecord.objects.filter(ref=ref).first()
+            self._rules[ref] = record.rule if record is not None else ""
+        return self._rules[ref]
+
+
+def line_of(entry: Entry) -> str:
+    """Return an entry as one line for people."""
+    at = datetime.fromtimestamp(float(entry["at"]), UTC).strftime("%H:%M:%S.%f")[:-3]
+    head = [at, entry["process"], entry["namespace"], entry["user"], entry["socket"][-6:]]
+    words = [*head, _ARROWS[entry["way"]], entry["kind"]]
+    if entry.get("event"):
+        words.append(json.dumps(entry["event"], ensure_ascii=False))
+    if "args" in entry:
+        words.append(json.dumps(entry["args"], ensure_ascii=False))
+    words += [
+        f"{name}={json.dumps(value, ensure_ascii=False)}"
+        for name, value in entry.items()
+        if name not in _PLACED
+        and value not in ("", None, False, 0)
+        and (name, value) != ("sockets", 1)
+    ]
+    # What clients sent stays inside its line.
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(words))
+
+
+def _find(text: str) -> Person:
+    if text.startswith(GUEST_PREFIX):
+        return guest_of(text)
+    user = find_user(text)
+    if user is None:
+        raise CommandError(f"There is no user {text!r}. A guest is written guest:<id>.")
+    return person_of(user)
+
+
+def _find_staff(name: str) -> AbstractBaseUser:
+    user = find_user(name)
+    if user is None or not user.is_active or not getattr(user, "is_staff", False):
+        raise CommandError(f"--as: {name!r} is no active staff user.")
+    return user
