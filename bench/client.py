@@ -30,6 +30,7 @@ class Client(asyncio.Protocol):
         self.take_chunk: Callable[[Client, bytes], bool] | None = None
         self.error: ClientError | None = None
         self.connected: asyncio.Future[None] = loop.create_future()
+        self.ended = asyncio.Event()
         self._dialect = dialect
         self._opening = opening(host, port, dialect.target)
         self._is_open = False
@@ -65,6 +66,7 @@ class Client(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whoever waits."""
+        self.ended.set()
         if not self._is_closing:
             self._fail(f"connection lost: {exc}")
 
@@ -168,17 +170,21 @@ class Client(asyncio.Protocol):
             if not answer.done():
                 answer.set_exception(self.error)
         self._is_closing = True
+        self.ended.set()
         if self._transport is not None:
             self._transport.abort()
 
 
-async def open_client(host: str, port: int, dialect: Dialect) -> Client:
-    """A client that is in the namespace.
+async def open_client(
+    host: str, port: int, dialect: Dialect, on_event: EventHandler | None = None
+) -> Client:
+    """A client that is in the namespace; ``on_event`` hears even what is said at once.
 
     Raises ``ClientError`` when refused or not in within 20 s, ``OSError`` without a server.
     """
     loop = asyncio.get_running_loop()
     client = Client(host, port, dialect)
+    client.on_event = on_event
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await loop.create_connection(lambda: client, host, port)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,13 +12,12 @@ import redis.asyncio
 from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
+from bench.faults.machines import RedisServer, running_redis
 from realtime.adapters import channel_layer, peers
 from realtime.adapters.channel_layer import ChannelLayerAdapter, room_group
 from realtime.adapters.envelope import MESSAGE_TYPE, EnvelopeCodec
 from tests.adapters.fakes import NAMESPACE, FakeMember, event, memory_adapter
 from tests.helpers import services
-from tests.helpers.live_server import free_port
-from tests.helpers.redis_server import RedisServer
 from tests.helpers.waiting import until
 
 # As configured; the tests themselves are quicker.
@@ -353,11 +353,13 @@ async def _until_heard(member: FakeMember, name: str) -> None:
 
 
 @pytest.mark.redis
-async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed() -> None:
+async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed(
+    tmp_path: Path,
+) -> None:
     if not RedisServer.is_installed():
         pytest.skip("no redis-server to start")
     prefix = f"test-{secrets.token_hex(6)}"
-    with RedisServer(free_port()) as first, RedisServer(free_port()) as second:
+    with running_redis(tmp_path) as first, running_redis(tmp_path) as second:
         hosts = [first.url, second.url]
         near, far = [
             await _started(RedisPubSubChannelLayer(hosts=hosts, prefix=prefix), name)
@@ -369,7 +371,7 @@ async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed(
             near.publish(event("x", rooms=(room,)))
             await _until_heard(member, "x")
         for host in (first, second):
-            host.stop()
+            host.kill()
             await until(lambda: near.lost_at is not None and far.lost_at is not None)
             host.start()
             await until(lambda: near.lost_at is None and far.lost_at is None)

@@ -1,0 +1,1 @@
+"""What is lost, doubled or reordered while something breaks: ``python -m bench.faults <name>``."""

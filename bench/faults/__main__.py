@@ -1,0 +1,68 @@
+"""Break one thing: ``python -m bench.faults kill9``; exits with 1 on a violation.
+
+Needs ``redis-server`` and a PostgreSQL at POSTGRES_URL, 127.0.0.1:5432 unless set;
+``postgres_restart`` runs its own. The history goes to ``--history``, JSON lines.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.faults.breaking import kill9, postgres_restart, redis_pause, redis_restart
+from bench.faults.trial import Outcome, Plan
+from bench.launch import raise_open_files
+from bench.processes import RunError
+
+PROGRAMS: dict[str, Callable[[Path, Plan, Path], Coroutine[Any, Any, Outcome]]] = {
+    "kill9": kill9,
+    "redis_restart": redis_restart,
+    "redis_pause": redis_pause,
+    "postgres_restart": postgres_restart,
+}
+
+
+def main() -> None:
+    """Run what the command line names and print what was found."""
+    plan = Plan()
+    parser = argparse.ArgumentParser(description=__doc__, prog="bench.faults")
+    parser.add_argument("name", choices=sorted(PROGRAMS))
+    parser.add_argument("--members", type=int, default=plan.members)
+    parser.add_argument("--per-s", type=float, default=plan.per_s)
+    parser.add_argument("--before-s", type=float, default=plan.before_s)
+    parser.add_argument("--after-s", type=float, default=plan.after_s)
+    parser.add_argument("--within-s", type=float, default=2.0, help="to catch up, once all is well")
+    parser.add_argument("--history", type=Path)
+    options = parser.parse_args()
+    raise_open_files()
+    plan = Plan(options.members, options.per_s, options.before_s, options.after_s)
+    began_at = time.monotonic()
+    with TemporaryDirectory(prefix="faults-") as name:
+        folder = Path(name)
+        history = options.history or Path(f"faults-{options.name}-{os.getpid()}.jsonl")
+        try:
+            outcome = asyncio.run(PROGRAMS[options.name](folder, plan, history))
+        except RunError as error:
+            sys.exit(f"{options.name}: {error}")
+        logs = {path.name: path.read_text(errors="replace") for path in folder.glob("server*.log")}
+    if outcome.late_s > options.within_s:
+        outcome.violations.append(f"caught up later than {options.within_s:g} s")
+    outcome.violations += [
+        f"{log} has a traceback" for log, text in logs.items() if "Traceback" in text
+    ]
+    print(f"{options.name}, {plan.members} members, {plan.per_s:g} messages a second")
+    print(outcome.report())
+    print(f"history: {history}; took {time.monotonic() - began_at:.0f} s")
+    if outcome.violations:
+        for log, text in logs.items():
+            print(f"--- {log}\n" + "\n".join(text.splitlines()[-40:]))
+    sys.exit(1 if outcome.violations else 0)
+
+
+if __name__ == "__main__":
+    main()
