@@ -36,11 +36,12 @@ def main() -> None:
     parser.add_argument("--per-s", type=float, default=plan.per_s)
     parser.add_argument("--before-s", type=float, default=plan.before_s)
     parser.add_argument("--after-s", type=float, default=plan.after_s)
+    parser.add_argument("--broken-s", type=float, default=plan.broken_s)
     parser.add_argument("--within-s", type=float, default=2.0, help="to catch up, once all is well")
     parser.add_argument("--history", type=Path)
     options = parser.parse_args()
     raise_open_files()
-    plan = Plan(options.members, options.per_s, options.before_s, options.after_s)
+    plan = Plan(options.members, options.per_s, options.before_s, options.after_s, options.broken_s)
     began_at = time.monotonic()
     with TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)

@@ -64,35 +64,33 @@ async def kill9(folder: Path, plan: Plan, history: Path) -> Outcome:
         return trial.outcome(history)
 
 
-async def redis_restart(folder: Path, plan: Plan, history: Path, seconds: float = 5.0) -> Outcome:
+async def redis_restart(folder: Path, plan: Plan, history: Path) -> Outcome:
     """Redis is gone for some seconds and comes back empty; no socket may close."""
 
     async def restart(trial: Trial, on: Stage) -> None:
         trial.fault("redis stops")
         await asyncio.to_thread(on.redis.kill)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(plan.broken_s)
         await asyncio.to_thread(on.redis.start)
         trial.well()
 
     return await _without_a_close(folder, plan, history, restart)
 
 
-async def redis_pause(folder: Path, plan: Plan, history: Path, seconds: float = 5.0) -> Outcome:
+async def redis_pause(folder: Path, plan: Plan, history: Path) -> Outcome:
     """Redis keeps its connections and answers nothing for some seconds."""
 
     async def pause(trial: Trial, on: Stage) -> None:
         trial.fault("redis pauses")
         on.redis.pause()
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(plan.broken_s)
         on.redis.resume()
         trial.well()
 
     return await _without_a_close(folder, plan, history, pause)
 
 
-async def postgres_restart(
-    folder: Path, plan: Plan, history: Path, seconds: float = 3.0
-) -> Outcome:
+async def postgres_restart(folder: Path, plan: Plan, history: Path) -> Outcome:
     """PostgreSQL crashes and recovers; messages meanwhile are refused as ``busy``, or kept."""
 
     async def restart(trial: Trial, on: Stage) -> None:
@@ -100,7 +98,7 @@ async def postgres_restart(
             raise TypeError("the stage has no PostgreSQL of its own")
         trial.fault("postgres crashes")
         await asyncio.to_thread(on.postgres.crash)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(plan.broken_s)
         await asyncio.to_thread(on.postgres.start)
         trial.well()
 

@@ -23,12 +23,13 @@ ALL_IN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of it; ``before_s`` and ``after_s`` are the talk around the fault."""
+    """How much of it; ``before_s`` and ``after_s`` are the talk around the fault's ``broken_s``."""
 
     members: int = 200
     per_s: float = 200.0
     before_s: float = 4.0
     after_s: float = 6.0
+    broken_s: float = 5.0
     speakers: int = 20
 
 
