@@ -234,5 +234,7 @@ LOGGING = {
         "project": {"level": LOG_LEVEL},
         "realtime": {"level": LOG_LEVEL},
         "rooms": {"level": LOG_LEVEL},
+        # Once a second with a traceback while Redis is away; the engine says it once, without.
+        "channels_redis": {"level": "CRITICAL"},
     },
 }

@@ -18,7 +18,7 @@ from realtime.counting import count_limit, current_counts
 from realtime.exceptions import Refused
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.consumer import ProcessInfo
-from realtime.namespaces.database import Batcher, in_database
+from realtime.namespaces.database import Batcher, in_database, log_failure
 from realtime.namespaces.running import find_process
 from rooms import presence
 from rooms.announcing import Announcer
@@ -166,8 +166,8 @@ class Backstage:
         while True:
             try:
                 return await self._departures.submit(departure)
-            except Exception:
-                logger.exception("a departure was not written", extra={"retry_s": pause_s})
+            except Exception as error:  # noqa: BLE001 - logged below
+                log_failure(logger, "a departure was not written", error, {"retry_s": pause_s})
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
 
@@ -213,8 +213,9 @@ class Backstage:
                 if time.monotonic() >= housekeeping_at:
                     await in_database(keep_house, timezone.now(), self._options.decision_days)
                     housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
-            except Exception:
-                logger.exception("the lease was not renewed", extra={"process_id": self.process_id})
+            except Exception as error:  # noqa: BLE001 - logged below
+                about = {"process_id": self.process_id}
+                log_failure(logger, "the lease was not renewed", error, about)
                 # Nothing is delivered without a lease: people wait for this.
                 pause_s = min(quarter_s, RENEW_AGAIN_S)
 

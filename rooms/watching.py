@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused
-from realtime.namespaces.database import Batcher, in_database
+from realtime.namespaces.database import Batcher, in_database, log_failure
 from rooms.attendees import AttendedSocket, Attendee, Seated
 from rooms.evicting import Judged, Vacated, carry_out
 from rooms.list_teller import ListTeller
@@ -162,8 +162,8 @@ class Watch:
             requests, self._requests = self._requests, []
             try:
                 counts = await self._look(requests)
-            except Exception as error:
-                logger.exception("permissions were not re-checked")
+            except Exception as error:  # noqa: BLE001 - logged below
+                log_failure(logger, "permissions were not re-checked", error)
                 for request in requests:
                     _fail(request.done, error)
             except asyncio.CancelledError:
@@ -295,8 +295,8 @@ class Watch:
             self._is_untold.clear()
             try:
                 await self._tell_lists()
-            except Exception:
-                logger.exception("lists of rooms were not told of changes")
+            except Exception as error:  # noqa: BLE001 - logged below
+                log_failure(logger, "lists of rooms were not told of changes", error)
 
     async def _tell_lists(self) -> None:
         untold = set(self._untold)

@@ -56,6 +56,8 @@ class Site:
             "REDIS_PREFIX": f"faults-{secrets.token_hex(6)}",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "DEBUG": "0",
+            # Hundreds of sockets come and go: their lines are of no interest here.
+            "LOG_LEVEL": "WARNING",
             "ALLOWED_HOSTS": HOST,
             **{f"REALTIME_{name}": UNLIMITED for name in RAISED},
             **{f"REALTIME_{name}": value for name, value in (options or {}).items()},

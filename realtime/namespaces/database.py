@@ -9,15 +9,16 @@ import asyncio
 import contextlib
 import logging
 import queue
+import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
 from realtime.counting import Times, count_limit
@@ -35,6 +36,8 @@ QUEUE_PER_THREAD = 64
 # How long a thread without work keeps its connection. Less than the second after which a watch asks
 # again: otherwise each process would hold one for good.
 KEEP_CONNECTION_S = 0.5
+# A database that is away fails every event: that is said once in so long.
+FAILURE_LOGGED_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,27 @@ class PoolFigures:
     waiting: int
     waited: Times
     worked: Times
+
+
+def is_away(error: BaseException) -> bool:
+    """Say whether the database is gone: what was under way may be committed, or not."""
+    if isinstance(error, InterfaceError):
+        return True
+    if not isinstance(error, OperationalError) or isinstance(error.__cause__, sqlite3.Error):
+        return False
+    # Classes of PostgreSQL's: a broken connection, and a server that goes down or comes up.
+    # Others, such as a deadlock, come from a server that is there and has rolled back.
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P"))
+
+
+def log_failure(
+    log: logging.Logger, what: str, error: BaseException, about: Mapping[str, Any] | None = None
+) -> None:
+    """Log that something failed: with its traceback, unless it is that the database is gone."""
+    is_known = is_away(error)
+    extra = {**(about or {}), **({"error": str(error).strip()} if is_known else {})}
+    log.error(what, exc_info=None if is_known else error, extra=extra)
 
 
 class LaneExecutor(Executor):
@@ -198,6 +222,8 @@ class DatabasePool:
     def __init__(self, executor: LaneExecutor) -> None:
         self._executor = executor
         self.wait = executor.wait
+        self.failures = 0
+        self._failure_logged_at = -FAILURE_LOGGED_EVERY_S
         self.figures = executor.figures
 
     @contextlib.asynccontextmanager
@@ -223,6 +249,15 @@ class DatabasePool:
         """Run one synchronous unit of database work in a thread and return its result."""
         async with self.lane():
             return await SyncToAsync(function, thread_sensitive=True)(*args, **kwargs)
+
+    def refuse(self, error: Exception) -> Refused:
+        """Return what an event is answered that the database has failed; log it now and then."""
+        self.failures += 1
+        now = time.monotonic()
+        if now - self._failure_logged_at >= FAILURE_LOGGED_EVERY_S:
+            self._failure_logged_at = now
+            log_failure(logger, "the database failed an event", error, {"so_far": self.failures})
+        return Refused("busy", _("The database does not answer. Try again in a moment."))
 
     def shutdown(self) -> None:
         """End the threads without waiting for them; they close their connections."""
@@ -271,8 +306,11 @@ class Batcher(Generic[Request, Result]):
             if len(results) != len(batch):
                 raise UsageError(f"{len(batch)} requests got {len(results)} results")
         except Exception as error:
-            if len(batch) == 1:
-                _settle(batch[0][1], error)
+            if len(batch) == 1 or is_away(error):
+                # Whether it was committed before the connection broke nobody knows: run once more,
+                # it might be done twice.
+                for _request, future in batch:
+                    _settle(future, error)
                 return
             logger.warning("batch failed, its parts are run alone", exc_info=True)
             for entry in batch:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from django.db import InterfaceError, OperationalError
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
@@ -437,6 +438,8 @@ class Socket:
             self._refuse_connect(refused)
         except SessionClosed:
             self._abandon()
+        except (OperationalError, InterfaceError) as error:
+            self._refuse_connect(self.process.database.refuse(error))
         except Exception:
             logger.exception("connect failed", extra=self.about())
             self._refuse_connect(_internal_error())
@@ -578,6 +581,10 @@ class Socket:
             self._refuse(event.ack_id, refused)
         except SessionClosed:
             pass
+        except (OperationalError, InterfaceError) as error:
+            busy = self.process.database.refuse(error)
+            code = busy.code
+            self._refuse(event.ack_id, busy)
         except Exception:
             code = _INTERNAL
             logger.exception("event failed", extra=self.about(event=str(event.name)[:128]))

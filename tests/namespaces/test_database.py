@@ -1,4 +1,5 @@
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
@@ -7,13 +8,19 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.contrib.auth import get_user_model
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 from django.urls import path
 
 from realtime.exceptions import Refused, UsageError
 from realtime.namespaces import database
 from realtime.namespaces.consumer import NamespaceConsumer
-from realtime.namespaces.database import Batcher, DatabaseExecutor, DatabasePool, in_database
+from realtime.namespaces.database import (
+    Batcher,
+    DatabaseExecutor,
+    DatabasePool,
+    in_database,
+    is_away,
+)
 from realtime.namespaces.events import event
 from realtime.server import RealtimeApplication
 from tests.helpers.door_clients import connected
@@ -250,6 +257,78 @@ async def test_one_bad_request_hurts_no_other(batches: list[list[int]]) -> None:
     assert (found[0], found[2]) == (4, 8)
     assert isinstance(found[1], ValueError)
     assert batches == [[2, -2, 4], [2], [-2], [4]]
+
+
+class Broken(Exception):
+    """What a driver raises: ``sqlstate`` as PostgreSQL's."""
+
+    def __init__(self, sqlstate: str | None) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+def failed(sqlstate: str | None) -> OperationalError:
+    error = OperationalError("failed")
+    error.__cause__ = Broken(sqlstate)
+    return error
+
+
+@pytest.mark.parametrize("sqlstate", [None, "57P01", "57P02", "57P03", "08006"])
+async def test_what_may_have_been_committed_is_not_run_again(sqlstate: str | None) -> None:
+    """A connection that broke on COMMIT says nothing: run once more, it might be done twice."""
+    runs: list[list[int]] = []
+
+    def run(requests: list[int]) -> list[int | Exception]:
+        runs.append(requests)
+        raise failed(sqlstate)
+
+    batcher: Batcher[int, int] = Batcher(run)
+    found = await asyncio.gather(*map(batcher.submit, [1, 2, 3]), return_exceptions=True)
+    assert all(isinstance(each, OperationalError) for each in found)
+    assert runs == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("error", [failed("40P01"), failed("55P03")])
+async def test_what_was_rolled_back_for_sure_is_run_again(error: OperationalError) -> None:
+    failures = [error]
+
+    def run(requests: list[int]) -> list[int | Exception]:
+        if failures:
+            raise failures.pop()
+        return [2 * number for number in requests]
+
+    batcher: Batcher[int, int] = Batcher(run)
+    assert await asyncio.gather(*map(batcher.submit, [1, 2])) == [2, 4]
+
+
+def test_a_lock_of_sqlite_is_no_database_that_is_away() -> None:
+    locked = OperationalError("database is locked")
+    locked.__cause__ = sqlite3.OperationalError("database is locked")
+    assert not is_away(locked)
+    assert is_away(InterfaceError("connection already closed"))
+    assert not is_away(ValueError())
+
+
+class Unlucky(NamespaceConsumer):
+    """A namespace whose database is away."""
+
+    @event("ask")
+    async def ask(self) -> None:
+        raise failed("57P01")
+
+
+async def test_an_event_that_the_database_fails_is_answered_busy_and_the_socket_stays(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    namespaces = [path("unlucky", Unlucky.as_asgi())]
+    async with (
+        serving(namespaces) as application,
+        connected(application, "plain", "/unlucky") as client,
+    ):
+        for _ in range(3):
+            assert (await client.call("ask"))[0]["code"] == "busy"
+    assert caplog.messages.count("the database failed an event") == 1
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_caller_that_stops_waiting_leaves_the_others_alone(
