@@ -43,6 +43,8 @@ INSTALLED_APPS = [
     # The engine's `runserver` wins over Daphne's, and Daphne's over that of staticfiles.
     "realtime",
     "daphne",
+    # Tells `runserver` that WhiteNoise serves the static files, compressed as in production.
+    "whitenoise.runserver_nostatic",
     "rooms",
     "channels",
     "csp",

@@ -1,6 +1,9 @@
-"""Static files by WhiteNoise: under ASGI, and collected or not."""
+"""Static files by WhiteNoise: under ASGI, and collected or not; compressed in both cases."""
 
+import gzip
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from http import HTTPStatus
 from inspect import isawaitable
 from pathlib import Path
 
@@ -8,6 +11,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
@@ -19,6 +23,17 @@ MODULE_IMPORT = (
     r"""(?P<matched>import(?P<names>\s[^;"']*)from\s*["'](?P<url>\.\.?/[^"']+)["'];)""",
     'import%(names)sfrom "%(url)s";',
 )
+# `await import("./name.js")`: the only form for a module that is loaded later. A type comment's
+# `import("…")` never awaits.
+LATER_IMPORT = (
+    r"""(?P<matched>await import\(["'](?P<url>\.\.?/[^"']+)["']\))""",
+    'await import("%(url)s")',
+)
+
+# What shrinks by being compressed. `collectstatic` leaves compressed copies; these are for the
+# rest, as under `runserver`.
+COMPRESSED_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
+COMPRESSED_FROM_BYTES = 500
 
 
 class CollectedStorage(CompressedManifestStaticFilesStorage):
@@ -28,7 +43,10 @@ class CollectedStorage(CompressedManifestStaticFilesStorage):
     """
 
     # Django's own switch for this also takes the `import("…")` of a type comment for an import.
-    patterns = (*CompressedManifestStaticFilesStorage.patterns, ("*.js", (MODULE_IMPORT,)))
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("*.js", (MODULE_IMPORT, LATER_IMPORT)),
+    )
 
     def url(self, name: str | None, force: bool = False) -> str:
         """Return the URL of the file; without a manifest, that of the source file."""
@@ -77,4 +95,25 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         del response["Content-Type"]
         for name, value in found.headers:
             response[name] = value
+        if _shrinks(response):
+            patch_vary_headers(response, ["Accept-Encoding"])
+            if "gzip" in request.headers.get("Accept-Encoding", ""):
+                response.content = _compress(body)
+                response["Content-Encoding"] = "gzip"
+                response["Content-Length"] = str(len(response.content))
         return response
+
+
+def _shrinks(response: HttpResponse) -> bool:
+    return (
+        # A part of a file keeps its bytes.
+        response.status_code == HTTPStatus.OK
+        and len(response.content) >= COMPRESSED_FROM_BYTES
+        and not response.has_header("Content-Encoding")
+        and response["Content-Type"].startswith(COMPRESSED_TYPES)
+    )
+
+
+@lru_cache(maxsize=256)
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)

@@ -193,4 +193,7 @@ def counted(key: str, count: int, **values: object) -> str:
 
 def _forms(words: "LazyText") -> dict[str, str]:
     # A lazy plural without a number in it is chosen, and not filled, by "%".
-    return {category: str(words % count) for category, count in SAMPLES.items()}
+    forms = {category: str(words % count) for category, count in SAMPLES.items()}
+    # Most languages have few forms: a category that is not named here reads as "other".
+    other = forms["other"]
+    return {key: form for key, form in forms.items() if key == "other" or form != other}

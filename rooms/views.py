@@ -17,6 +17,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 from django.views.generic import CreateView
 
@@ -40,6 +41,7 @@ ROOMS_OF_A_SECTION = 12
 
 
 @require_safe
+@gzip_page
 @never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """Show the namespaces that this visitor may enter, each with its rooms."""
@@ -55,6 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@gzip_page
 @never_cache
 def namespace_page(request: HttpRequest, word: str, room: str | None = None) -> HttpResponse:
     """Show a namespace's rooms and, if one is named, its place in the page.

@@ -1,3 +1,4 @@
+import gzip
 import re
 from pathlib import Path
 
@@ -50,6 +51,31 @@ async def test_a_part_of_a_file_can_be_asked_for(middleware: StaticFilesMiddlewa
     assert len(response.content) == 10
 
 
+@pytest.mark.parametrize(
+    ("encodings", "compressed"), [("gzip, br", True), ("identity", False), ("", False)]
+)
+async def test_a_file_that_was_not_collected_is_compressed_for_who_takes_it(
+    middleware: StaticFilesMiddleware, encodings: str, compressed: bool
+) -> None:
+    headers = {"accept-encoding": encodings}
+    request = AsyncRequestFactory().get(f"/static/{SOURCE}", headers=headers)
+    response = await middleware(request)  # type: ignore[misc]
+    assert response["Vary"] == "Accept-Encoding"
+    assert response.get("Content-Encoding") == ("gzip" if compressed else None)
+    assert int(response["Content-Length"]) == len(response.content)
+    body = gzip.decompress(response.content) if compressed else response.content
+    assert b"--primary" in body
+
+
+async def test_a_part_of_a_file_is_not_compressed(middleware: StaticFilesMiddleware) -> None:
+    headers = {"accept-encoding": "gzip", "range": "bytes=0-9"}
+    request = AsyncRequestFactory().get(f"/static/{SOURCE}", headers=headers)
+    response = await middleware(request)  # type: ignore[misc]
+    assert response.status_code == 206
+    assert "Content-Encoding" not in response
+    assert len(response.content) == 10
+
+
 async def test_any_other_path_is_handed_on(middleware: StaticFilesMiddleware) -> None:
     for path in ("/games/", "/static/none.css", "/static/../manage.py"):
         response = await middleware(AsyncRequestFactory().get(path))  # type: ignore[misc]
@@ -80,8 +106,10 @@ def test_collected_modules_import_each_other_by_hashed_names(
     url = storage.url("rooms/js/app.js")
     assert re.fullmatch(r"/static/rooms/js/app\.[0-9a-f]{12}\.js", url)
     module = (tmp_path / url.removeprefix("/static/")).read_text(encoding="utf-8")
+    later = tmp_path / storage.url("rooms/js/furnish.js").removeprefix("/static/")
     imported = re.findall(r'from "(\./[^"]+)"', module)
-    assert imported
+    imported += re.findall(r'await import\("(\./[^"]+)"\)', later.read_text(encoding="utf-8"))
+    assert any("talk_tools" in name for name in imported)
     for name in imported:
         assert re.fullmatch(r"\./\w+\.[0-9a-f]{12}\.js", name), name
         assert (tmp_path / "rooms" / "js" / name).is_file()

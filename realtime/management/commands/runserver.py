@@ -9,8 +9,9 @@ from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.management.commands.runserver import get_default_application
+from django.apps import apps
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 
 from realtime.conf import options as realtime_options
@@ -29,6 +30,15 @@ class Command(DaphneCommand):
     """Serve for development: static files, reloading, one line a request."""
 
     server: RealtimeServer | None = None
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Leave static files to WhiteNoise where a project asks for it as WhiteNoise documents.
+
+        Its own command, which does the same, would not run our server.
+        """
+        super().add_arguments(parser)
+        if apps.is_installed("whitenoise.runserver_nostatic"):
+            parser.set_defaults(use_static_handler=False)
 
     def run(self, **options: object) -> None:
         """Refuse an open door, then run with or without the reloader."""

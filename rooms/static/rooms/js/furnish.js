@@ -3,16 +3,12 @@
  * moderators' dialogs, private conversations, and what is heard of one's own rights. */
 
 import { part, partAs, setText, show } from "./dom.js";
-import { InviteDialog } from "./invite_dialog.js";
 import { takeDraft } from "./kept.js";
-import { Menu } from "./menu.js";
-import { Moderation } from "./moderation.js";
 import { page } from "./page.js";
 import { PrivateChats } from "./private_chats.js";
 import { PrivateView } from "./private_view.js";
-import { SanctionsDialog } from "./sanctions_dialog.js";
 import { hear as hearTabs } from "./tabs.js";
-import { TalkMenus } from "./talk_menus.js";
+import { text } from "./texts.js";
 
 /** @typedef {import("./room.js").Room} Room
  * @typedef {object} Shell  what the page lends
@@ -32,35 +28,25 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
   const tell = toast(part(root, "told"), say);
   const chats = new PrivateChats(link, me);
   const privately = new PrivateView(root, chats, { me, say });
-  const moderation = new Moderation(
-    partAs(root, "act-dialog", HTMLDialogElement),
-    link,
-    tell,
-    () => composer.focus(),
-  );
-  const invite = new InviteDialog(partAs(root, "invite-dialog", HTMLDialogElement), link, tell);
-  const sanctions = new SanctionsDialog(
-    partAs(root, "sanctions-dialog", HTMLDialogElement),
-    moderation,
-  );
-  const menus = new TalkMenus(new Menu(part(root, "actions")), {
-    me,
-    tell,
-    mention: (words) => composer.insert(words),
-    chats,
-    privately,
-    moderation,
-    invite,
-    sanctions,
+  const tools = once(async () => {
+    const { makeMenus } = await import("./talk_tools.js");
+    return makeMenus({ root, link, composer, chats, privately, me, tell });
   });
+  // The first sight of the page needs none of the menus; the first sign of a person fetches them,
+  // so that they are there when they are asked for, with or without a network by then.
+  for (const sign of ["pointermove", "pointerdown", "keydown"]) {
+    document.addEventListener(sign, () => void tools().catch(() => undefined), { once: true });
+  }
+  /** @param {(menus: import("./talk_menus.js").TalkMenus) => void} use */
+  const withMenus = (use) => void tools().then(use, () => tell(text("away")));
   root.addEventListener("roomkey:menu", (event) => {
     const { target, detail } = /** @type {CustomEvent} */ (event);
-    if (target instanceof HTMLElement) menus.open(target, detail);
+    if (target instanceof HTMLElement) withMenus((menus) => menus.open(target, detail));
   });
   const moderate = partAs(root, "moderate", HTMLButtonElement);
   moderate.addEventListener("click", () => {
     const room = current();
-    if (room) menus.openRoom(moderate, room);
+    if (room) withMenus((menus) => menus.openRoom(moderate, room));
   });
 
   /** @param {string} name @param {(news: any) => void} handle */
@@ -88,6 +74,22 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
   privately.render();
   return {
     render: (room) => show(moderate, room?.isJoined === true && room.rights?.moderates === true),
+  };
+}
+
+/** Make something when it is first asked for, and again if that failed.
+ * @template T
+ * @param {() => Promise<T>} make
+ * @returns {() => Promise<T>} */
+function once(make) {
+  /** @type {Promise<T> | null} */
+  let made = null;
+  return () => {
+    made ??= make().catch((error) => {
+      made = null;
+      throw error;
+    });
+    return made;
   };
 }
 

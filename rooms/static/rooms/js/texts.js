@@ -33,7 +33,7 @@ export function text(key, values = {}) {
 export function countText(key, count, values = {}) {
   const forms = catalogue.plurals[key];
   if (forms === undefined) throw new Error(`No counting text is called "${key}".`);
-  return fill(forms[rules.select(count)], { count: count.toLocaleString(locale), ...values });
+  return fill(forms[rules.select(count)] ?? forms.other, { count: count.toLocaleString(locale), ...values });
 }
 
 /** A text that the catalogue may lack, as a code that a newer server may add.
