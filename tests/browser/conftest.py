@@ -86,7 +86,12 @@ print(json.dumps(sessions))
 """
 
 # What Chromium says of a server or a network that a test has taken away.
-EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION_RESET")
+EXPECTED = (
+    "ERR_CONNECTION_REFUSED",
+    "ERR_INTERNET_DISCONNECTED",
+    "ERR_CONNECTION_RESET",
+    "ERR_FAILED",
+)
 
 People = Callable[[str | None], Page]
 
@@ -173,6 +178,8 @@ def people(site: Site, browser: Browser, known: dict[str, BrowserContext]) -> It
 
 def _note_complaint(message: ConsoleMessage, complaints: list[str]) -> None:
     # A page whose server is gone says so in the console, as it should.
+    if "/nothing-here/" in message.location.get("url", ""):
+        return
     if message.type == "error" and not any(each in message.text for each in EXPECTED):
         complaints.append(message.text)
 

@@ -281,6 +281,13 @@ async function watch() {
   return render();
 }
 
+part(root, "skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  const isInside = current !== null && roomOf(current).isJoined;
+  const heading = isInside || current === null ? pane.head : part(pane.notice, "notice-heading");
+  if (isInside) composer.focus();
+  if (!isInside || document.activeElement === event.currentTarget) heading.focus();
+});
 document.addEventListener("click", (event) => {
   const anchor = event.target instanceof Element && event.target.closest("a[data-room], a[data-lobby]");
   const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;

@@ -1,0 +1,111 @@
+"""How the pages are made: for the keyboard alone, in either direction, small, and of this site."""
+
+from typing import Any
+
+from playwright.sync_api import Page, Response, expect
+
+from tests.browser.parts import enter, field, log, rooms
+
+FIRST_VIEW_BYTES = 100_000
+
+
+def test_the_keyboard_alone_joins_sends_switches_and_puts_a_refusal_right(page: Page) -> None:
+    page.goto("/place/")
+    expect(rooms(page).get_by_role("link", name="hall")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the room")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("hall")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(field(page)).to_be_focused()
+    page.keyboard.type("sent by keys")
+    page.keyboard.press("Enter")
+    expect(log(page)).to_contain_text("sent by keys")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("vault")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Join vault")
+    expect(dialog.get_by_label("The room's password")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    again = page.get_by_role("button", name="Enter the password")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if again.evaluate("(button) => button === document.activeElement"):
+            break
+    expect(again).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_label("The room's password")).to_be_focused()
+    page.keyboard.type("sesame")
+    page.keyboard.press("Enter")
+    expect(field(page)).to_be_focused()
+    page.keyboard.type("and inside")
+    page.keyboard.press("Enter")
+    expect(log(page)).to_contain_text("and inside")
+
+
+def test_the_skip_link_leads_to_where_one_writes(page: Page) -> None:
+    enter(page, "/place/hall/")
+    page.get_by_role("link", name="Skip to the room").focus()
+    page.keyboard.press("Enter")
+    expect(field(page)).to_be_focused()
+
+
+def test_there_is_one_polite_live_region(page: Page) -> None:
+    enter(page, "/place/hall/")
+    polite = page.locator("[aria-live=polite], [role=status], output").all()
+    assert len(polite) == 1
+    assert page.locator("[aria-live=assertive]").count() == 0
+
+
+def test_reduced_motion_moves_nothing(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    enter(page, "/place/hall/")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    moving = page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter((each) => {
+          const { animationName, transitionDuration } = getComputedStyle(each);
+          return animationName !== "none" || transitionDuration.split(",").some(parseFloat);
+        }).length"""
+    )
+    assert moving == 0
+
+
+def test_a_page_from_right_to_left_is_the_mirror_of_itself(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    enter(page, "/place/hall/")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    side = page.get_by_role("navigation", name="Rooms").bounding_box()
+    people = page.get_by_role("complementary").bounding_box()
+    send = page.get_by_role("button", name="Send").bounding_box()
+    write = field(page).bounding_box()
+    assert side
+    assert people
+    assert send
+    assert write
+    assert side["x"] + side["width"] == 1280
+    assert people["x"] == 0
+    assert send["x"] < write["x"]
+    for width in (320, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_first_view_is_small_and_of_this_site_alone(page: Page) -> None:
+    answers: list[Response] = []
+    page.on("response", lambda response: answers.append(response))  # noqa: PLW0108 -- it is marked
+    enter(page, "/place/hall/")
+    page.wait_for_load_state("networkidle")
+    site = page.evaluate("location.origin")
+    foreign = [answer.url for answer in answers if not answer.url.startswith((site, "data:"))]
+    assert foreign == []
+    bodies: dict[str, Any] = {
+        answer.url: answer.request.sizes()["responseBodySize"]
+        for answer in answers
+        if "/socket.io/?" not in answer.url
+    }
+    assert any(url.endswith(".css") for url in bodies)
+    assert any("socket.io.esm" in url for url in bodies)
+    assert sum(bodies.values()) < FIRST_VIEW_BYTES, bodies

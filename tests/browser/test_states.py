@@ -1,0 +1,59 @@
+"""What must hold in every state of the pages: for all eyes and ears, and at any width."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.states import STATES, State
+from tests.helpers.live_server import Clerk
+from tests.helpers.services import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RUN = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => ({
+    id,
+    where: nodes.map(({ target, failureSummary }) => `${target}: ${failureSummary}`),
+  }));
+}"""
+WIDTHS = (360, 1280)
+THEMES: tuple[Any, ...] = ("light", "dark")
+# Violations of the policy, of all documents of a page, where its own scripts cannot hide them.
+WATCH_POLICY = """
+  document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+# Everything that stands further out than the page is wide, and is no part of something that
+# scrolls by itself.
+WIDER = """() => {
+  const width = document.documentElement.clientWidth;
+  return document.documentElement.scrollWidth > width
+    ? [...document.querySelectorAll("body *")]
+        .filter((each) => each.getBoundingClientRect().right > width + 1)
+        .map((each) => each.outerHTML.slice(0, 120))
+    : [];
+}"""
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: state.name.replace(" ", "-"))
+def test_axe_finds_nothing_and_the_policy_is_kept(
+    people: Callable[[str | None], Page], clerk: Clerk, state: State
+) -> None:
+    page = people(state.reader)
+    page.add_init_script(WATCH_POLICY)
+    page.emulate_media(reduced_motion="reduce")
+    state.reach(page, clerk)
+    page.evaluate(AXE.read_text())
+    found = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            if violations := page.evaluate(RUN):
+                found[f"{width} {theme}"] = violations
+    assert not found, json.dumps(found, indent=1)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate(WIDER) == []
