@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -97,8 +98,23 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
         """Offer there what the list offers for several."""
         short = {"kick": gettext("Kick"), "disconnect": gettext("Disconnect")}
         offered = [(name, short[name]) for name in self.get_actions(request) if name in short]
-        context = {**(extra_context or {}), "connection_actions": offered}
+        context = {
+            **(extra_context or {}),
+            "connection_actions": offered,
+            "mute_query": self._mute_query(request, object_id),
+        }
         return super().change_view(request, object_id, form_url, context)
+
+    def _mute_query(self, request: HttpRequest, socket_id: str) -> str:
+        """Say whom to mute, and where if that is one room of the person's."""
+        connection = self.get_queryset(request).filter(pk=socket_id).first()
+        if connection is None:
+            return ""
+        whom = {"user": connection.user_id, "guest_id": connection.guest_id}
+        rooms = [seat.room_id for seat in connection.seats.all()]
+        if len(rooms) == 1:
+            whom["room"] = rooms[0]
+        return urlencode({name: value for name, value in whom.items() if value})
 
     # The page of one connection: its row, and what its process says.
 
@@ -130,6 +146,16 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
             return None
         size = filesizeformat(found.waiting_bytes)
         return gettext("%(size)s wait for the client") % {"size": size}
+
+    @admin.display(description=_("rooms"))
+    def live_rooms(self, connection: Connection) -> str | None:
+        """Name the rooms that it is in, as far as they are the person's to see."""
+        found = _inspect(connection)
+        if found is None:
+            return None
+        # The rows that came along are those of rooms that the person looks after.
+        own = {seat.room.name for seat in connection.seats.all()}
+        return ", ".join(name for name in found.rooms if name in own)
 
     @admin.display(description=_("inbox"))
     def live_inbox(self, connection: Connection) -> str | None:

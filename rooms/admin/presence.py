@@ -48,6 +48,9 @@ class AliveFilter(admin.SimpleListFilter):
                 return queryset
 
 
+LIVE_FIELDS = ("live_transport", "live_answer", "live_outbox", "live_inbox", "live_rooms")
+
+
 @admin.register(Process)
 class ProcessAdmin(OfTheSite):
     """The servers that run, or that ended without a word and whose lease runs out."""
@@ -119,14 +122,14 @@ class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
         (
             _("As its process says now"),
             {
-                "fields": ("live_transport", "live_answer", "live_outbox", "live_inbox"),
+                "fields": LIVE_FIELDS,
                 "classes": ("rk-live",),
                 "description": _("Asked of the process that serves it, each time this is shown."),
             },
         ),
         (_("Where it is served"), {"fields": ("process", "id")}),
     )
-    readonly_fields = ("live_transport", "live_answer", "live_outbox", "live_inbox")
+    readonly_fields = LIVE_FIELDS
     search_fields = ("id", "name", "guest_id", "address", "seats__room__name")
     search_help_text = _("Looks at names, ids, addresses and rooms.")
     actions = ("kick", "disconnect")

@@ -23,6 +23,7 @@ from rooms.admin.appointing import AppointPage
 from rooms.admin.check_access import check_access_view
 from rooms.admin.impact import ShowsImpact
 from rooms.admin.kinds import PicksUsers
+from rooms.admin.locks import ShowsLocks
 from rooms.admin.people import MembershipForm
 from rooms.admin.ranking import rank_in
 from rooms.admin.room_actions import RoomActions
@@ -207,7 +208,9 @@ class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-ar
 
 
 @admin.register(Room)
-class RoomAdmin(ShowsImpact, AppointPage, RoomActions, DeletesWithContents, ModeratedRows):
+class RoomAdmin(
+    ShowsImpact, ShowsLocks, AppointPage, RoomActions, DeletesWithContents, ModeratedRows
+):
     """Which rooms there are and what each asks for; it counts at once."""
 
     room_path = "pk"
@@ -219,6 +222,7 @@ class RoomAdmin(ShowsImpact, AppointPage, RoomActions, DeletesWithContents, Mode
         "namespace",
         "title",
         "access",
+        "locks",
         "occupancy",
         "openness",
         "limits",

@@ -205,6 +205,25 @@ def test_the_room_list_names_what_is_unusual_about_a_room(staff: Client, csgo: R
     assert '<td class="field-limits">-</td>' in shown
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "is let in"),
+        ({"access": "login"}, "login_required"),
+        ({"access": "invitation"}, "invitation_required"),
+        ({"is_open": False}, "room_closed"),
+        ({"capacity": 1}, "room_full"),
+    ],
+)
+def test_the_room_list_says_what_a_new_guest_gets(
+    staff: Client, csgo: Room, fields: dict[str, object], words: str
+) -> None:
+    Room.objects.filter(pk=csgo.pk).update(**fields)
+    take_seats(csgo, "g1")
+    shown = staff.get(page("room")).content.decode()
+    assert words in shown.split('<td class="field-locks">', 1)[1].split("</td>", 1)[0]
+
+
 def test_the_groups_are_folded_away_until_they_count(staff: Client, csgo: Room) -> None:
     group = Group.objects.create(name="players")
     url = page("room", "change", csgo.pk)

@@ -66,6 +66,7 @@ async def test_the_page_of_a_connection_says_what_its_process_says(staff: Client
         assert "websocket" in text
         assert "0 bytes wait for the client" in text.replace("\xa0", " ")
         assert "Answered 0 s ago" in text
+        assert '<div class="readonly">csgo</div>' in text
         found = await sync_to_async(inspect_from_thread)(client.sid)
         assert found is not None
         assert found.rooms == ("csgo",)
@@ -128,3 +129,21 @@ async def test_a_moderator_of_a_room_is_not_offered_to_end_whole_connections() -
             browser, page("connection"), {"action": "disconnect", "_selected_action": client.sid}
         )
         assert await Connection.objects.aexists()
+
+
+async def test_a_moderator_reads_of_a_connection_only_the_rooms_that_they_moderate() -> None:
+    room = await sync_to_async(make_room)()
+    await sync_to_async(make_room)("bt1")
+    mod = await sync_to_async(User.objects.create_user)("mod", is_staff=True)
+    await Membership.objects.acreate(room=room, user=mod, role="moderator")
+    browser = Client()
+    await sync_to_async(browser.force_login)(mod)
+    async with serving() as site:
+        client = await site.joined("csgo")
+        await client.call("joinRoom", "bt1")
+        text = await shown(browser, page("connection", "change", client.sid))
+        assert "csgo" in text
+        assert "bt1" not in text
+        guest_id = client.user["id"].removeprefix("guest:")
+        query = f"guest_id={guest_id}&amp;room={room.pk}"
+        assert f'href="{page("mute", "add")}?{query}"' in text
