@@ -11,9 +11,9 @@ from tests.browser.site import Site
 from tests.helpers.live_server import Clerk
 
 
-def invite(clerk: Clerk, **fields: object) -> str:
+def invite(clerk: Clerk) -> str:
     """Issue an invitation to the room that takes them and return its token."""
-    token: str = clerk.do("invitation", namespace="/place", room="ticketed", **fields)
+    token: str = clerk.do("invitation", namespace="/place", room="ticketed")
     return token
 
 

@@ -126,11 +126,6 @@ def list_registry() -> dict[str, dict[str, str]]:
     }
 
 
-def issue_invitation(namespace: str, room: str, **fields: Any) -> str:
-    where = Room.objects.get(namespace__path=namespace, name=room)
-    return Invitation.objects.issue(where, **fields)[1]
-
-
 def read_room(namespace: str, name: str) -> dict[str, Any]:
     room = Room.objects.get(namespace__path=namespace, name=name)
     return {"is_open": room.is_open, "title": room.title}
@@ -152,7 +147,6 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "record": find_record,
     "act": find_act,
     "read room": read_room,
-    "invitation": issue_invitation,
     "registry": list_registry,
 }
 
