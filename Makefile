@@ -4,13 +4,13 @@ PORT ?= 8000
 ARGS ?=
 # Most tests wait for a server, a browser or a clock: two cores take more than two of them.
 WORKERS ?= 4
-PACKAGES := manage.py bench examples project realtime rooms tests
+PACKAGES := manage.py bench docs examples project realtime rooms tests
 
 # What is installed here comes first: ruff, mypy, and Node where the machine has none.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check format bench messages lock chromium
+.PHONY: help setup run test lint check format bench messages audit wheel docs lock chromium
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 - \2/p' Makefile
@@ -45,8 +45,21 @@ bench: setup ## Measure, beside other servers (ARGS="fanout --rounds 3")
 messages: setup ## Renew the list of texts to translate (needs GNU gettext)
 	@cd rooms && python ../manage.py makemessages --locale en --no-location --verbosity 0
 
+audit: setup .venv/audit/.installed ## Ask for known weaknesses in what is locked (needs the internet)
+	@.venv/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/dev.txt
+	@npm audit --audit-level=low
+	@cd bench && npm audit --audit-level=low
+
+wheel: setup ## Build the package, for other projects, into dist/
+	@rm -rf build/lib build/bdist.*
+	@python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -1 dist/*.whl
+
+docs: setup ## Check the docs' links and write them as HTML into build/docs/
+	@python docs/build.py
+
 lock: setup ## Renew the locks of Python and of Node
-	@for each in base dev node; do \
+	@for each in base dev node audit; do \
 	  uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 	    requirements/$$each.in --output-file requirements/$$each.txt || exit 1; \
@@ -69,6 +82,14 @@ lock: setup ## Renew the locks of Python and of Node
 	@echo "Installing the Python packages into .venv ..."
 	@python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 	  -r requirements/dev.txt
+	@touch $@
+
+# Beside the others: it brings a network of packages that nothing here runs on.
+.venv/audit/.installed: requirements/audit.txt | .venv/.installed
+	@echo "Installing pip-audit into .venv/audit ..."
+	@python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  --require-hashes -r requirements/audit.txt
 	@touch $@
 
 # The wheel's own bin/npm and bin/npx find nothing when they are linked; the scripts do.

@@ -1,5 +1,6 @@
 """`/metrics`: who may read it, and that what it says is Prometheus text about this process."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from tests.helpers.asgi_http import HttpAnswer, HttpClient
 from tests.helpers.asgi_socket import Headers
 from tests.helpers.door_clients import connected
 from tests.helpers.serving import nothing_here, serving
+from tests.helpers.waiting import DEADLINE_S
 from tests.namespaces.lab import ROUTES
 
 TOKEN = "a-token-of-the-tests"
@@ -157,6 +159,10 @@ async def test_histograms_count_up_and_sums_are_seconds(door: str) -> None:
         for _ in range(3):
             await client.call("thread")
         found = samples(await read(http, BEARER))
+        async with asyncio.timeout(DEADLINE_S):
+            # A thread counts its work behind having answered.
+            while value(found, "database_seconds_count") < 3:
+                found = samples(await read(http, BEARER))
         for name, labels in (("handler_seconds", {"event": "thread"}), ("database_seconds", {})):
             buckets = sorted(
                 (float(dict(each)["le"]), count)

@@ -36,12 +36,6 @@ def change_password(name: str, password: str) -> None:
     user.save()
 
 
-def make_invitation(namespace: str, room: str) -> str:
-    place = Room.objects.get(namespace__path=namespace, name=room)
-    _invitation, token = Invitation.objects.issue(place)
-    return token
-
-
 def make_room(namespace: str, name: str, password: str = "", **fields: Any) -> None:
     room = Room(namespace=Namespace.objects.get(path=namespace), name=name, **fields)
     room.set_password(password)
@@ -135,7 +129,6 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
     "change password": change_password,
-    "invitation": make_invitation,
     "room": make_room,
     "change room": change_room,
     "remake room": remake_room,

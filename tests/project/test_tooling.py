@@ -1,18 +1,20 @@
 """What a fresh clone rests on: the locks, the ignored files, the commands."""
 
+import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.helpers.environment import clean_environment
 from tests.helpers.services import ROOT
 
-LOCKS = ["base", "dev", "node"]
+LOCKS = ["base", "dev", "node", "audit"]
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -58,7 +60,10 @@ def test_a_wheel_holds_the_engine_and_the_app_alone() -> None:
     assert "py.typed" in tools["package-data"]["realtime"]
 
 
-@pytest.mark.parametrize("target", ["setup", "run", "test", "lint", "check", "bench"])
+@pytest.mark.parametrize(
+    "target",
+    ["setup", "run", "test", "lint", "check", "bench", "audit", "wheel", "docs"],
+)
 def test_the_command_is_there(target: str) -> None:
     done = subprocess.run(
         ["make", "--dry-run", target],
@@ -89,3 +94,25 @@ def test_what_is_missing_is_said_in_one_line(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert done.stderr.startswith("Roomkey needs Python 3.11 or newer")
     assert "apt install python3 python3-venv" in done.stderr.splitlines()[0]
+
+
+def test_the_docs_become_html_once_each_link_in_them_leads_somewhere(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    build: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    build.OUTPUT = tmp_path / "html"
+    build.ROOT = tmp_path.parent
+    source = build.SOURCE = tmp_path / "docs"
+    source.mkdir()
+    (source / "index.md").write_text("# Start\n\n[on](more.md#two) [out](https://example.com/)\n")
+    (source / "more.md").write_text("# One\n\n## Two\n\n[back](index.md)\n")
+    assert build.main() == 0
+    page = (tmp_path / "html" / "index.html").read_text()
+    assert 'href="more.html#two"' in page
+    assert "<title>Start</title>" in page
+    assert '<h2 id="two">' in (tmp_path / "html" / "more.html").read_text()
+    for wrong in ("[on](gone.md)", "[on](more.md#three)", "![seen](none.png)"):
+        (source / "index.md").write_text(f"# Start\n\n{wrong}\n")
+        assert build.main() == 1
