@@ -112,6 +112,15 @@ class Client(asyncio.Protocol):
             self._transport.write(encode_frame(CLOSE, (1000).to_bytes(2, "big")))
             self._transport.close()
 
+    def abort(self) -> None:
+        """Lose the connection without a word; whoever waits fails."""
+        self._fail("dropped")
+
+    def stall(self) -> None:
+        """Read nothing any more; the connection stays."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     # inside
 
     def _after_upgrade(self, data: bytes) -> bytes:

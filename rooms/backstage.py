@@ -240,6 +240,11 @@ class Backstage:
         counts.lease_losses += 1
         count_limit("lease_s")
         logger.warning("the lease had run out", extra={"process_id": self.process_id})
+        if not is_kept:
+            await in_database(presence.register_process, self.process_id, lease_s)
+        # Whoever was held for dead has missed what was decided meanwhile. Before the seats are
+        # written again: the rooms were told already that those who have to go are gone.
+        await self.watch.recheck()
         returned: list[presence.Entered] = []
         if not is_kept:
             places = [
@@ -247,8 +252,6 @@ class Backstage:
                 for attendee in self.attendees.values()
             ]
             returned = await in_database(presence.restore_process, self.process_id, lease_s, places)
-        # Whoever was held for dead has missed what was decided meanwhile.
-        await self.watch.recheck()
         self._hold_lease(began_at)
         await self._tell_returned(returned)
 

@@ -99,6 +99,11 @@ class Member:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def drop(self) -> None:
+        """Lose the connection, as when a network goes."""
+        if self.client is not None:
+            self.client.abort()
+
     async def _stay(self) -> None:
         attempt = 0
         while not self._is_leaving:

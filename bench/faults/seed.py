@@ -7,6 +7,8 @@ from bench.dialects import NAMESPACE
 
 KEPT = "kept"
 UNKEPT = "unkept"
+# Where a crowd sits, some in each.
+HALLS = tuple(f"hall-{number}" for number in range(100))
 
 
 def main() -> None:
@@ -19,6 +21,7 @@ def main() -> None:
     namespace = Namespace.objects.create(path=NAMESPACE, title="Games", welcome="Welcome!")
     Room.objects.create(namespace=namespace, name=KEPT, history_size=1_000_000)
     Room.objects.create(namespace=namespace, name=UNKEPT, history_size=0)
+    Room.objects.bulk_create(Room(namespace=namespace, name=name) for name in HALLS)
 
 
 if __name__ == "__main__":

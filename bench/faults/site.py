@@ -8,7 +8,9 @@ from pathlib import Path
 
 from bench.deployment import RAISED, UNLIMITED
 from bench.faults.machines import Child
-from bench.processes import HOST, free_port, run_command
+from bench.processes import HOST, RunError, free_port, run_command
+
+TOKEN = secrets.token_hex(20)
 
 
 class Server(Child):
@@ -36,6 +38,19 @@ class Server(Child):
         finally:
             connection.close()
 
+    def metric(self, name: str, label: str) -> float:
+        """Return what `/metrics` says of a name with such a label. Raises ``RunError``."""
+        connection = HTTPConnection(HOST, self.port, timeout=5)
+        try:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+            text = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        for line in text.splitlines():
+            if line.startswith(f"{name}{{") and label in line:
+                return float(line.rpartition(" ")[2])
+        raise RunError(f"no metric {name} with {label}: {text[:300]}")
+
 
 class Site:
     """Several servers that know of each other through the database and Redis alone."""
@@ -59,6 +74,7 @@ class Site:
             # Hundreds of sockets come and go: their lines are of no interest here.
             "LOG_LEVEL": "WARNING",
             "ALLOWED_HOSTS": HOST,
+            "REALTIME_METRICS_TOKEN": TOKEN,
             **{f"REALTIME_{name}": UNLIMITED for name in RAISED},
             **{f"REALTIME_{name}": value for name, value in (options or {}).items()},
         }

@@ -19,13 +19,17 @@ TICK_S = 0.02
 class Talk:
     """Speaks through ``speakers`` in turn; those who are not in are left out."""
 
-    def __init__(self, speakers: Sequence[Member], room: str, per_s: float) -> None:
+    def __init__(
+        self, speakers: Sequence[Member], room: str, per_s: float, *, padding: str = ""
+    ) -> None:
         self.records: list[Record] = []
         self.acked_at: dict[int, float] = {}
         self.skipped = 0
         self._speakers = speakers
         self._room = room
         self._per_s = per_s
+        self._padding = padding
+        self.sent_at: dict[int, float] = {}
         self._numbers = count(1)
         self._pending: dict[Member, dict[str, float]] = {each: {} for each in speakers}
         self._is_over = False
@@ -67,7 +71,7 @@ class Talk:
         def answered(args: list[Any]) -> None:
             self._take(speaker, nonce, args[0])
 
-        message = {"room": self._room, "text": f"message {nonce}", "nonce": nonce}
+        message = {"room": self._room, "text": f"message {nonce}{self._padding}", "nonce": nonce}
         speaker.client.call(answered, "message", message)
 
     def _send_again(self, speaker: Member) -> None:
@@ -80,6 +84,7 @@ class Talk:
         if answer.get("ok"):
             if answer["offset"] is not None:
                 self.acked_at.setdefault(answer["offset"], now)
+                self.sent_at.setdefault(answer["offset"], sent_at)
             self.records.append(
                 {
                     "kind": "ack",

@@ -31,6 +31,10 @@ class Plan:
     after_s: float = 6.0
     broken_s: float = 5.0
     speakers: int = 20
+    padding: str = ""
+    within_s: float = 2.0
+    minutes: float = 10.0
+    server: str = "uvicorn"
 
 
 @dataclass(slots=True)
@@ -48,6 +52,18 @@ class Outcome:
         lines = [str(self.findings), f"caught up {self.late_s:.2f} s after all was well again"]
         lines += [f"not sent for want of a socket: {self.skipped}"] if self.skipped else []
         return "\n".join([*lines, *self.notes, *(f"VIOLATION: {each}" for each in self.violations)])
+
+
+@dataclass(slots=True)
+class Report:
+    """What a program found that is no trial."""
+
+    lines: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def report(self) -> str:
+        """Return lines for people."""
+        return "\n".join([*self.lines, *(f"VIOLATION: {each}" for each in self.violations)])
 
 
 class Trial:
@@ -73,7 +89,7 @@ class Trial:
             Member(f"member-{number}", room, ports_for(number), self.frames)
             for number in range(plan.members)
         ]
-        self.talk = Talk(self.members[: plan.speakers], room, plan.per_s)
+        self.talk = Talk(self.members[: plan.speakers], room, plan.per_s, padding=plan.padding)
 
     def fault(self, what: str) -> None:
         """Write down what was done."""
@@ -125,6 +141,8 @@ class Trial:
         outcome = Outcome(findings, self._late_s(), self.talk.skipped)
         if not findings.is_sound:
             outcome.violations.append("messages were lost, doubled or out of order")
+        if outcome.late_s > self._plan.within_s:
+            outcome.violations.append(f"caught up later than {self._plan.within_s:g} s")
         if not findings.acked:
             outcome.violations.append("nothing was said")
         return outcome

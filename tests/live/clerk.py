@@ -18,7 +18,7 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import DecisionRecord, Invitation, Membership, Message, Namespace, Room  # noqa: E402
+from rooms.models import Ban, DecisionRecord, Invitation, Membership, Message, Namespace, Room  # noqa: E402
 
 
 def make_namespace(path: str, **fields: Any) -> None:
@@ -97,6 +97,12 @@ def age_messages(namespace: str, room: str, upto: int, days: int) -> None:
     ).update(created_at=timezone.now() - timedelta(days=days))
 
 
+def ban_guest(namespace: str, room: str, guest: str) -> None:
+    """Ban a guest from a room."""
+    row = Room.objects.get(namespace__path=namespace, name=room)
+    Ban.objects.create(room=row, guest_id=guest.removeprefix("guest:"))
+
+
 def delete_user(name: str) -> None:
     get_user_model()._default_manager.get(username=name).delete()
 
@@ -128,6 +134,7 @@ def read_room(namespace: str, name: str) -> dict[str, Any]:
 DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
+    "ban guest": ban_guest,
     "change password": change_password,
     "room": make_room,
     "change room": change_room,

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
@@ -159,6 +160,37 @@ async def test_a_capacity_holds_over_both(pair: Pair) -> None:
     )
     for client in clients:
         await client.close()
+
+
+async def test_a_process_that_slept_through_its_lease_reads_the_rules_before_it_delivers(
+    pair: Pair, join: Joiner
+) -> None:
+    room = pair.room()
+    here, banned = await join(pair.a, room), await join(pair.b, room)
+    stays = await join(pair.b, room)
+    await here.hear("newUser")
+    await here.hear("newUser")
+    await banned.hear("newUser")
+    pair.b.signal(signal.SIGSTOP)
+    try:
+        for _ in (banned, stays):
+            _text, details = await here.hear("userLeft")
+        assert details["members"] == 1
+        pair.clerk.do("ban guest", namespace="/live", room=room, guest=banned.me["user"]["id"])
+        assert (await here.ask("message", {"room": room, "text": "Not for the banned"}))["ok"]
+    finally:
+        pair.b.signal(signal.SIGCONT)
+    assert (await banned.hear_one("kicked"))["code"] == "banned"
+    # What was said meanwhile, in order, of itself as well.
+    for _ in (banned, stays):
+        await stays.hear("userLeft")
+    assert (await stays.hear_one("message"))["text"] == "Not for the banned"
+    await here.hear("message")
+    # Whoever was held for gone is there again, and the room is told.
+    _text, details = await here.hear("newUser")
+    assert (details["user"], details["members"]) == (stays.me["user"], 2)
+    await banned.ask("leaveRoom", room)
+    assert "message" not in banned.log
 
 
 async def test_the_members_of_a_killed_process_are_gone_within_the_lease(
