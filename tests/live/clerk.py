@@ -18,7 +18,7 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import Ban, DecisionRecord, Invitation, Membership, Message, Namespace, Room  # noqa: E402
+from rooms.models import Ban, DecisionRecord, Membership, Message, Namespace, Room  # noqa: E402
 
 
 def make_namespace(path: str, **fields: Any) -> None:
