@@ -28,12 +28,12 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
     list_display = (
         "ref",
         "at",
-        "kind",
         "name",
         "place",
         "outcome",
-        "count",
         "check_access",
+        "kind",
+        "count",
     )
     list_filter = ("kind", "allowed", "code", "namespace", "created_at")
     date_hierarchy = "created_at"

@@ -220,12 +220,12 @@ class RoomAdmin(
     list_display = (
         "name",
         "namespace",
-        "title",
         "access",
-        "locks",
         "occupancy",
         "openness",
+        "locks",
         "limits",
+        "title",
     )
     list_select_related = ("namespace",)
     list_filter = ("namespace", "access", OccupiedFilter, "is_open", "is_listed", "is_read_only")
