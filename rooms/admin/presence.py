@@ -20,6 +20,7 @@ from rooms.admin.inner import OfTheSite
 from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.live import LivePages
+from rooms.admin.live_list import LiveList
 from rooms.admin.scope import scope_of
 from rooms.models import Connection, Process, Seat
 
@@ -100,7 +101,7 @@ class SeatInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic 
 
 
 @admin.register(Connection)
-class ConnectionAdmin(LivePages, FoundByUsername, WrittenByTheSite):
+class ConnectionAdmin(LiveList, LivePages, FoundByUsername, WrittenByTheSite):
     """**Live connections**: who is connected, from where, and in which rooms."""
 
     room_path = "seats__room"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -299,7 +300,7 @@ def _processes(readings: Readings) -> Panel:
         state = _("%(count)d connections") % {"count": each.sockets}
         if not each.is_alive:
             state = _("lease has run out")
-        url = admin_url("rooms_process_change", each.id)
+        url = admin_url("rooms_process_change", quote(each.id))
         rows.append(Row(each.id, each.name, age, state, url))
         points.append(Point(each.name, each.renewed_s, age, is_bad=not each.is_alive))
     title = _("Processes and the age of their leases")

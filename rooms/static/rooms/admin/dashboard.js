@@ -9,7 +9,7 @@
  */
 
 import { build, make, reconcile, setAttribute, setText, slot } from "./build.js";
-import { Poll } from "./poll.js";
+import { follow } from "./poll.js";
 
 const root = document.querySelector("[data-dashboard]");
 
@@ -58,9 +58,6 @@ function showPanel(section, panel) {
 
 /** @param {Dashboard} dashboard */
 function show(dashboard) {
-  const asOf = root?.querySelector("[data-as-of]") ?? null;
-  setText(asOf, dashboard.as_of);
-  setAttribute(asOf, "datetime", dashboard.as_of_at);
   for (const card of dashboard.cards) {
     const element = root?.querySelector(`[data-cards] [data-key="${card.key}"]`);
     if (element instanceof HTMLElement) showCard(element, card);
@@ -71,24 +68,5 @@ function show(dashboard) {
   }
 }
 
-if (root instanceof HTMLElement) {
-  const state = root.querySelector("[data-state]");
-  const pause = root.querySelector("[data-pause]");
-  const poll = new Poll(root.dataset.dashboard ?? "", Number(root.dataset.everyS), show, (now) => {
-    if (state instanceof HTMLElement) {
-      setText(state, state.dataset[now] ?? "");
-      state.dataset.now = now;
-    }
-  });
-  root.querySelector("[data-refresh]")?.addEventListener("click", (event) => {
-    event.preventDefault();
-    poll.read();
-  });
-  if (pause instanceof HTMLButtonElement) {
-    pause.hidden = false;
-    pause.addEventListener("click", () => {
-      poll.pause(!poll.isPaused);
-      pause.setAttribute("aria-pressed", String(poll.isPaused));
-    });
-  }
-}
+const bar = root?.querySelector("[data-follow]");
+if (bar instanceof HTMLElement) follow(bar, show);

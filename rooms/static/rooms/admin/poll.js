@@ -1,5 +1,8 @@
 // @ts-check
-/** Reads JSON every few seconds while somebody looks: not in a hidden tab, one answer at a time. */
+/** Reads JSON every few seconds while somebody looks: not in a hidden tab, one answer at a time;
+ * and the bar that says as of when, holds still, and reads now. */
+
+import { setAttribute, setText } from "./build.js";
 
 /** A wait grows up to this many times the usual one while the server does not answer. */
 const PATIENCE = 6;
@@ -71,4 +74,39 @@ export class Poll {
     window.clearTimeout(this.#timer);
     if (!this.isPaused && !document.hidden) this.read();
   }
+}
+
+/** Keep something up to date by the bar over it, whose attributes say from where and how often.
+ * @template {{as_of: string, as_of_at: string}} T
+ * @param {HTMLElement} bar
+ * @param {(data: T) => void} show */
+export function follow(bar, show) {
+  const state = bar.querySelector("[data-state]");
+  const asOf = bar.querySelector("[data-as-of]");
+  const pause = bar.querySelector("[data-pause]");
+  /** @type {Poll<T>} */
+  const poll = new Poll(
+    bar.dataset.follow ?? "",
+    Number(bar.dataset.everyS),
+    (data) => {
+      setText(asOf, data.as_of);
+      setAttribute(asOf, "datetime", data.as_of_at);
+      show(data);
+    },
+    (now) => {
+      if (!(state instanceof HTMLElement)) return;
+      setText(state, state.dataset[now] ?? "");
+      state.dataset.now = now;
+    },
+  );
+  bar.querySelector("[data-refresh]")?.addEventListener("click", (event) => {
+    event.preventDefault();
+    poll.read();
+  });
+  if (!(pause instanceof HTMLButtonElement)) return;
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    poll.pause(!poll.isPaused);
+    pause.setAttribute("aria-pressed", String(poll.isPaused));
+  });
 }
