@@ -201,6 +201,12 @@ def bob(people: People) -> Page:
 
 
 @pytest.fixture
+def mod(people: People) -> Page:
+    """The moderator of court and stage."""
+    return people("mod")
+
+
+@pytest.fixture
 def dora(people: People) -> Page:
     """Somebody who signs out, which no session survives."""
     return people("dora")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.browser.parts import enter, field, log, message, people, say
+from tests.browser.parts import emit, enter, field, log, message, people, say
+from tests.helpers.live_server import Clerk
 
 
 class SlowNetwork:
@@ -82,18 +83,56 @@ def test_a_message_whose_answer_was_lost_is_sent_again_and_stays_one(
     expect(message(bob, "said once")).to_have_count(1)
 
 
-def test_a_message_that_was_refused_says_why_and_can_be_sent_again_or_thrown_away(
-    page: Page,
-) -> None:
+def test_slow_mode_counts_down_and_then_lets_write(page: Page) -> None:
     enter(page, "/place/chess/")
     say(page, "e4")
     expect(message(page, "e4")).to_have_attribute("data-state", "sent")
-    # Past the page's own courtesy, as a second tab would.
-    page.evaluate("document.querySelector('[data-part=send]').disabled = false")
-    expect(page.get_by_text("Slow mode: you can write again in")).to_be_visible()
-    expect(page.get_by_text("Slow mode: you can write again in")).to_be_hidden()
-    say(page, "e5")
+    words = page.get_by_text("Slow mode: you can write again in")
+    expect(words).to_be_visible()
+    field(page).fill("e5")
+    expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    expect(words).to_be_hidden()
+    field(page).press("Enter")
     expect(message(page, "e5")).to_have_attribute("data-state", "sent")
+
+
+def test_a_message_that_was_refused_says_why_and_can_be_sent_again_or_thrown_away(
+    alice: Page, bob: Page, clerk: Clerk
+) -> None:
+    clerk.do("room", namespace="/place", name="lectern", access="open")
+    enter(alice, "/place/lectern/")
+    enter(bob, "/place/lectern/")
+    # The page has asked what it may do, and is told of no change to the room itself.
+    clerk.do("change room", namespace="/place", name="lectern", is_read_only=True)
+    say(alice, "one")
+    row = message(alice, "one")
+    expect(row).to_have_attribute("data-state", "failed")
+    expect(row).to_contain_text("Not sent.")
+    expect(alice.get_by_text("Only moderators can write here.")).to_be_visible()
+    clerk.do("change room", namespace="/place", name="lectern", is_read_only=False)
+    row.get_by_role("button", name="Try again").click()
+    expect(row).to_have_attribute("data-state", "sent")
+    expect(message(bob, "one")).to_have_count(1)
+    expect(field(alice)).to_be_visible()
+    clerk.do("change room", namespace="/place", name="lectern", is_read_only=True)
+    say(alice, "two")
+    message(alice, "two").get_by_role("button", name="Discard").click()
+    expect(message(alice, "two")).to_have_count(0)
+    alice.reload()
+    expect(message(alice, "one")).to_have_count(1)
+    expect(message(alice, "two")).to_have_count(0)
+
+
+def test_a_mute_that_ends_lifts_itself(alice: Page, mod: Page) -> None:
+    enter(alice, "/place/court/")
+    enter(mod, "/place/court/")
+    user = people(mod).locator("li", has_text="alice").get_attribute("data-key")
+    assert emit(mod, "/place", "mute", {"room": "court", "user": user, "for_s": 3}) == {"ok": True}
+    words = alice.get_by_text("You can read but not write here until")
+    expect(words).to_be_visible()
+    expect(words).to_be_hidden()
+    say(alice, "quiet again")
+    expect(message(alice, "quiet again")).to_have_attribute("data-state", "sent")
 
 
 def test_a_room_in_which_only_moderators_write_says_so(page: Page) -> None:

@@ -25,6 +25,7 @@ export class MembersView {
     this.count = part(root, "member-count");
     this.more = part(root, "members-more");
     this.toggle = partAs(root, "members-toggle", HTMLButtonElement);
+    this.field = part(root, "composer-text");
     this.toggleCount = part(root, "members-toggle-count");
     this.toggle.addEventListener("click", () => this.#open(!this.isOpen));
     part(root, "members-close").addEventListener("click", () => {
@@ -48,6 +49,7 @@ export class MembersView {
     setText(this.count, countText("people", room.count));
     setText(this.toggleCount, room.count.toLocaleString(locale));
     this.toggle.setAttribute("aria-label", countText("people", room.count));
+    const focused = this.#focusedKey();
     reconcile(
       this.groups,
       groupsOf([...room.members.values()]),
@@ -55,6 +57,7 @@ export class MembersView {
       () => copyTemplate("member-group"),
       (element, group) => this.#updateGroup(element, group),
     );
+    if (focused !== null && this.#focusedKey() === null) this.#refocus(focused);
     const unlisted = room.members.size ? room.count - room.members.size : 0;
     setText(this.more, unlisted > 0 ? countText("members_more", unlisted) : "");
     show(this.more, unlisted > 0);
@@ -66,6 +69,24 @@ export class MembersView {
     this.panel.classList.toggle("members--open", isOpen);
     if (isOpen) part(this.panel, "members-close").focus();
     if (isOpen) this.#room?.readMembersSoon();
+  }
+
+  /** Whose row has the focus.
+   * @returns {string | null} */
+  #focusedKey() {
+    const { activeElement } = document;
+    const row = this.groups.contains(activeElement) && activeElement?.closest("li");
+    return row ? (row.dataset.key ?? "") : null;
+  }
+
+  /** A row that had the focus has gone to another group, or for good.
+   * @param {string} key */
+  #refocus(key) {
+    const rows = [...this.groups.querySelectorAll("li")];
+    const row = rows.find((each) => each.dataset.key === key);
+    if (row) part(row, "more").focus();
+    else if (this.isOpen) part(this.panel, "members-close").focus();
+    else this.field.focus();
   }
 
   /** @param {Event} event */

@@ -58,7 +58,9 @@ export class Moderation {
     part(dialog, "act-cancel").addEventListener("click", () => dialog.close());
     dialog.addEventListener("close", () => {
       this.#order = null;
-      if (document.activeElement === document.body) refocus();
+      // Where the dialog was opened from may be gone, and the focus is still on its button then.
+      const { activeElement } = document;
+      if (activeElement === document.body || dialog.contains(activeElement)) refocus();
     });
   }
 
@@ -79,6 +81,8 @@ export class Moderation {
     if (act === "setRole") this.#chooseRole(room, person);
     setText(part(this.dialog, "act-quote-box"), (message?.text ?? "").slice(0, QUOTE_MAX));
     setText(this.submit, text(`act.${act}.do`));
+    this.submit.classList.toggle("button--main", act === "setRole");
+    this.submit.classList.toggle("button--grave", act !== "setRole");
     this.#complain("");
     this.dialog.showModal();
   }

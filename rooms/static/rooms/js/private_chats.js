@@ -104,6 +104,11 @@ export class PrivateTalk extends Talk {
     return READ_EPOCH;
   }
 
+  /** What is not here yet cannot have been read. */
+  markRead() {
+    if (this.isLoaded) super.markRead();
+  }
+
   /** As long as the messages are not here, by their number. */
   countUnread() {
     if (this.isLoaded) super.countUnread();

@@ -227,6 +227,8 @@ export class Room extends Talk {
   sent(outgoing, answer) {
     super.sent(outgoing, answer);
     const { rights } = this;
+    // It was taken after all: what was refused before is not any more.
+    if (rights?.refusal && !rights.slow_mode_s) void this.readRights();
     if (!rights?.slow_mode_s) return;
     const code = "rate_limited";
     rights.refusal = { ok: false, code, message: "", retry_after: rights.slow_mode_s };
