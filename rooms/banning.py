@@ -16,12 +16,11 @@ from django.utils.translation import gettext as _
 from realtime.exceptions import UsageError
 from realtime.namespaces.broadcast import of
 from rooms.impact import Attendance, Places, find_attendances
-from rooms.models import Ban, DecisionRecord, Grant, Message, Namespace, Room
+from rooms.models import Ban, DecisionRecord, Grant, Message, Mute, Namespace, Room
 from rooms.models.people import GrantQuerySet
 from rooms.models.records import RecordKind
 from rooms.networks import Network, parse_network
 from rooms.people import Person
-from rooms.records import keep_act
 
 ALL_MESSAGES = timedelta.max
 
@@ -86,7 +85,7 @@ def ban_together(order: BanOrder, now: datetime, actor: AbstractBaseUser | None)
         _grants(order).revoke(now)
         removed = _remove_messages(order, now, actor) if order.purge is not None else 0
         for ban in bans:
-            _audit(ban, actor, now, _("Banned %(whom)s.") % {"whom": ban})
+            audit_sanction(ban, actor, now, _("Banned %(whom)s.") % {"whom": ban})
     return Banned(tuple(ban.pk for ban in bans), removed)
 
 
@@ -102,7 +101,7 @@ def undo_bans(bans: Sequence[Ban], now: datetime, actor: AbstractBaseUser | None
                 removed_at=ban.created_at, removed_by_id=ban.created_by_id
             )
             restored += removed.update(removed_at=None, removed_by=None)
-            _audit(ban, actor, now, _("Lifted the ban of %(whom)s.") % {"whom": ban})
+            audit_sanction(ban, actor, now, _("Lifted the ban of %(whom)s.") % {"whom": ban})
             ban.delete()
     return restored
 
@@ -187,23 +186,25 @@ def _tell_removed(namespace: str, shape: dict[str, object]) -> None:
         return
 
 
-def _audit(ban: Ban, actor: AbstractBaseUser | None, now: datetime, message: str) -> None:
-    namespace = ban.room.namespace.path if ban.room else ban.namespace.path if ban.namespace else ""
-    keep_act(
-        DecisionRecord(
-            kind=RecordKind.MODERATION,
-            namespace=namespace,
-            room=ban.room.name if ban.room else "",
-            user_id=ban.user_id,
-            person_key=str(ban.user_id or (f"guest:{ban.guest_id}" if ban.guest_id else "")),
-            name=str(ban.user or ban.guest_id or ban.network),
-            actor_id=actor.pk if actor is not None else None,
-            allowed=True,
-            message=message,
-            rule=f"ban:{ban.pk}",
-            created_at=now,
-            last_at=now,
-        )
+def audit_sanction(
+    row: Ban | Mute, actor: AbstractBaseUser | None, now: datetime, message: str
+) -> None:
+    """Keep who banned or muted whom, or lifted that."""
+    guest_key = f"guest:{row.guest_id}" if row.guest_id else ""
+    place = row.room.namespace if row.room else row.namespace
+    DecisionRecord.objects.create(
+        kind=RecordKind.MODERATION,
+        namespace=place.path if place else "",
+        room=row.room.name if row.room else "",
+        user_id=row.user_id,
+        person_key=str(row.user_id or guest_key),
+        name=str(row.user or row.guest_id or row.network),
+        actor_id=actor.pk if actor is not None else None,
+        allowed=True,
+        message=message,
+        rule=f"{row._meta.model_name}:{row.pk}",  # noqa: SLF001 - documented
+        created_at=now,
+        last_at=now,
     )
 
 

@@ -151,7 +151,7 @@ class ConnectionAdmin(LiveList, LivePages, FoundByUsername, WrittenByTheSite):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Let a room's page lead to its own connections."""
-        own = {"seats__room__id__exact", "user__id__exact"}
+        own = {"seats__room__id__exact", "user__pk__exact"}
         return lookup in own or super().lookup_allowed(
             lookup,
             value,

@@ -225,7 +225,6 @@ class RoomAdmin(
         "openness",
         "locks",
         "limits",
-        "title",
     )
     list_select_related = ("namespace",)
     list_filter = ("namespace", "access", OccupiedFilter, "is_open", "is_listed", "is_read_only")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.banning import BanPages
@@ -19,9 +21,13 @@ from rooms.admin.links import admin_url
 from rooms.admin.ranking import outranks
 from rooms.admin.scope import ModeratedRows, scope_of, staff_of
 from rooms.admin_forms import RuleForm, SanctionForm
+from rooms.banning import audit_sanction
 from rooms.impact import Places
 from rooms.models import AccessRule, Ban, Mute
 from rooms.visitors import visitor_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 def places_of(row: Any) -> Places:  # noqa: ANN401 - a rule, a ban or a mute
@@ -146,6 +152,7 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
     autocomplete_fields = ("room",)
     # Whom and where is settled once: another person is another ban.
     settled = ("namespace", "room", "user", "guest_id", "network")
+    lifted: StrOrPromise = ""
 
     def places(self, row: Ban | Mute) -> Places:
         """Give where it holds."""
@@ -185,10 +192,27 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         return type("OwnForm", (form,), own)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
-        """Note who made it."""
+        """Note who made it, and keep a record."""
         if not change:
             obj.created_by_id = staff_of(request).pk
         super().save_model(request, obj, form, change)
+        if not change:
+            self._audit(request, obj, gettext("Muted %(whom)s."))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:  # noqa: ANN401 - a ban or mute
+        """Lift it, and keep a record."""
+        self._audit(request, obj, self.lifted)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Lift them, and keep a record of each."""
+        with transaction.atomic():
+            for row in queryset:
+                self._audit(request, row, self.lifted)
+            super().delete_queryset(request, queryset)
+
+    def _audit(self, request: HttpRequest, row: Ban | Mute, message: StrOrPromise) -> None:
+        audit_sanction(row, staff_of(request), timezone.now(), str(message) % {"whom": row})
 
     @admin.display(description=_("whom"))
     def whom(self, row: Ban | Mute) -> str:
@@ -206,6 +230,8 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
 @admin.register(Ban)
 class BanAdmin(BanPages, SanctionAdmin):
     """Who is kept out. Adding one is the form **Ban…**, as from everywhere else."""
+
+    lifted = _("Lifted the ban of %(whom)s.")
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of **Ban…**."""
@@ -229,3 +255,5 @@ class BanAdmin(BanPages, SanctionAdmin):
 @admin.register(Mute)
 class MuteAdmin(SanctionAdmin):
     """Who may read but not write."""
+
+    lifted = _("Lifted the mute of %(whom)s.")

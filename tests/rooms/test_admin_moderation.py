@@ -265,7 +265,7 @@ def test_a_users_page_leads_to_ban_and_check_access(staff: Client) -> None:
     ):
         assert f'href="{url}"' in shown
         assert staff.get(url).context["form"].initial["user"] == "alice"
-    live = f"{page('connection')}?user__id__exact={alice.key}"
+    live = f"{page('connection')}?user__pk__exact={alice.key}"
     assert f'href="{live}"' in shown
     assert staff.get(live).status_code == 200
 
@@ -777,3 +777,28 @@ def test_a_question_that_makes_no_sense_is_refused_at_the_field(
     response = staff.post(admin_url("rooms_check_access"), form)
     assert list(response.context["form"].errors) == [at]
     assert response.context["answer"] is None
+
+
+def test_what_is_done_by_forms_and_lists_is_recorded_as_what_events_do(
+    staff: Client, csgo: Room
+) -> None:
+    alice = make_user("alice")
+    form = {"room": csgo.pk, "user": alice.user_id, "guests_only": "on"}
+    staff.post(page("mute", "add"), form)
+    mute = Mute.objects.get()
+    staff.post(page("mute", "delete", mute.pk), {"post": "yes"})
+    bans = [Ban.objects.create(room=csgo, guest_id=name) for name in ("g1", "g2")]
+    chosen = [ban.pk for ban in bans]
+    lifting = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    staff.post(page("ban"), lifting)
+    assert not Mute.objects.exists()
+    assert not Ban.objects.exists()
+    records = DecisionRecord.objects.filter(kind="moderation").order_by("pk")
+    assert [(record.rule, record.person_key) for record in records] == [
+        (f"mute:{mute.pk}", alice.key),
+        (f"mute:{mute.pk}", alice.key),
+        (f"ban:{chosen[1]}", "guest:g2"),
+        (f"ban:{chosen[0]}", "guest:g1"),
+    ]
+    assert [record.message.split(" ")[0] for record in records] == ["Muted", *["Lifted"] * 3]
+    assert {record.actor.get_username() for record in records if record.actor} == {"boss"}
