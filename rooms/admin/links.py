@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.urls import NoReverseMatch, reverse
 
-from rooms.models import Namespace, Room
+from rooms.models import Membership, Namespace, Room
 from rooms.shapes import GUEST_PREFIX
 
 # What a decision names, and the model whose row it is.
@@ -30,6 +30,10 @@ def rule_url(rule: str, room: Room | None, namespace: str, user_id: str | None) 
     if kind.startswith("namespace"):
         row = Namespace.objects.filter(path=namespace).first()
         return admin_url("rooms_namespace_change", row.pk) if row else ""
+    if room is not None and kind == "membership" and user_id is not None:
+        member = Membership.objects.filter(room=room, user_id=user_id).first()
+        if member is not None:
+            return admin_url("rooms_membership_change", member.pk)
     if room is not None and kind.startswith(("room", "membership", "moderator")):
         return admin_url("rooms_room_change", room.pk)
     return ""

@@ -11,12 +11,15 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from rooms import policy
 from rooms.admin.links import admin_url
+from rooms.impact import NAMED_MOST
 from rooms.models import (
     AccessRule,
     Ban,
@@ -437,6 +440,27 @@ def test_a_rule_that_puts_people_out_asks_first_when_added_and_a_deleted_one_too
     assert AccessRule.objects.exists()
 
 
+def test_beyond_a_thousand_people_only_their_number_is_told(staff: Client, csgo: Room) -> None:
+    seat(make_guest(), csgo)
+    first = Connection.objects.get()
+    names = [f"crowd{number}" for number in range(NAMED_MOST)]
+    Connection.objects.bulk_create(
+        Connection(id=name, process=first.process, namespace="/games", guest_id=name, name=name)
+        for name in names
+    )
+    Seat.objects.bulk_create(
+        Seat(room=csgo, connection_id=name, process=first.process, person_key=f"guest:{name}")
+        for name in names
+    )
+    url = page("room", "change", csgo.pk)
+    with CaptureQueriesContext(connection) as queries:
+        asked = staff.post(url, room_form(csgo, access="login"))
+    assert asked.context["count"] == NAMED_MOST + 1
+    assert not asked.context["gone"]
+    assert "crowd7" not in asked.content.decode()
+    assert len(queries) < 60
+
+
 def test_a_namespace_that_closes_names_all_who_are_connected(staff: Client, csgo: Room) -> None:
     seat(make_guest(), csgo)
     url = page("namespace", "change", csgo.namespace.pk)
@@ -608,6 +632,14 @@ def test_steps_are_told_in_words_and_lead_to_their_rows(staff: Client, csgo: Roo
     shown = staff.get(page("decisionrecord", "change", record.pk)).content.decode()
     link = f'<a href="{page("ban", "change", ban.pk)}">ban {ban.pk}</a>'
     assert f"<li>Is no ban against them? no {link}</li>" in shown
+
+
+def test_a_role_that_decides_leads_to_the_membership(staff: Client, csgo: Room) -> None:
+    appoint(csgo, make_user("alice"), "owner")
+    form = {"user": "alice", "place": "/games/csgo", "action": "moderate"}
+    shown = staff.post(admin_url("rooms_check_access"), form).content.decode()
+    link = page("membership", "change", Membership.objects.get().pk)
+    assert f'<a href="{link}">role: Owner</a>' in shown
 
 
 def test_every_step_of_a_decision_has_words_of_its_own() -> None:
