@@ -49,11 +49,12 @@ export function reconcile(list, items, create, update) {
   for (const child of list.children) {
     if (child instanceof HTMLElement) before.set(child.dataset.key ?? "", child);
   }
+  const staying = new Set(items.map((item) => item.key));
+  for (const [key, element] of before) if (!staying.has(key)) element.remove();
   /** @type {Element | null} */
   let previous = null;
   for (const item of items) {
     let element = before.get(item.key);
-    before.delete(item.key);
     if (!element) {
       element = create(item);
       element.dataset.key = item.key;
@@ -61,11 +62,11 @@ export function reconcile(list, items, create, update) {
     update(element, item);
     /** @type {Element | null} */
     const wanted = previous ? previous.nextElementSibling : list.firstElementChild;
-    // Moving an element takes the focus from it: only one that is out of place is moved.
+    // Moving an element takes the focus from it: only one that is out of place is moved, and those
+    // that go have gone before.
     if (element !== wanted) list.insertBefore(element, wanted);
     previous = element;
   }
-  for (const gone of before.values()) gone.remove();
 }
 
 /** An element with a text.
