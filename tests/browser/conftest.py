@@ -65,7 +65,12 @@ Room.objects.create(namespace=place, name="shut", is_open=False)
 Room.objects.create(namespace=place, name="cabin", title="For one at a time", capacity=1)
 stage = Room.objects.create(namespace=place, name="stage", title="Where people are put out")
 mod = get_user_model().objects.get(username="mod")
-for room in (court, stage):
+archive = Room.objects.create(namespace=place, name="archive", last_offset=9)
+Message.objects.bulk_create(
+    Message(room=archive, offset=n, author="Old", author_key="guest:old", text=f"record {{n}}.")
+    for n in range(1, 10)
+)
+for room in (court, stage, archive):
     Membership.objects.create(room=room, user=mod, role="moderator")
 annex = Namespace.objects.create(path="/annex", title="Annex", access="login")
 Room.objects.create(namespace=annex, name="attic")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.parts import chip, enter, log, notice, say
+from tests.browser.parts import chip, emit, enter, log, notice, say
 from tests.helpers.live_server import Clerk
 
 Reach = Callable[[Page, Clerk], None]
@@ -135,6 +135,82 @@ def _refused_sign_up(page: Page, _: Clerk) -> None:
     expect(page.locator(".field__error").first).to_be_visible()
 
 
+def _moderated(page: Page, _: Clerk) -> None:
+    # Its messages are somebody else's.
+    enter(page, "/place/archive/")
+    expect(page.get_by_role("button", name="Moderate")).to_be_visible()
+
+
+def _chosen(item: str | None) -> Reach:
+    def reach(page: Page, clerk: Clerk) -> None:
+        _moderated(page, clerk)
+        row = log(page).get_by_role("listitem").last
+        row.hover()
+        row.get_by_role("button").last.click()
+        expect(page.get_by_role("menu")).to_be_visible()
+        if item is not None:
+            page.get_by_role("menuitem", name=item).click()
+            expect(page.get_by_role("dialog")).to_be_visible()
+
+    return reach
+
+
+def _invited(page: Page, clerk: Clerk) -> None:
+    _moderated(page, clerk)
+    page.get_by_role("button", name="Moderate").click()
+    page.get_by_role("menuitem", name="Invite people…").click()
+    page.get_by_role("dialog").get_by_label("How many links").fill("20")
+    page.get_by_role("dialog").get_by_role("button", name="Make links").click()
+    expect(page.get_by_role("dialog").get_by_role("listitem")).to_have_count(20)
+
+
+def _sanctions(page: Page, clerk: Clerk) -> None:
+    _moderated(page, clerk)
+    for act in ("ban", "mute"):
+        whom = {"room": "archive", "user": f"guest:{act}", "reason": "They know why."}
+        assert emit(page, "/place", act, whom) == {"ok": True}
+    page.get_by_role("button", name="Moderate").click()
+    page.get_by_role("menuitem", name="Bans and mutes…").click()
+    expect(page.get_by_role("dialog").get_by_role("listitem")).to_have_count(2)
+
+
+def _conversation(name: str, *, is_blocked: bool = False, is_open: bool = True) -> Reach:
+    def reach(page: Page, clerk: Clerk) -> None:
+        key = clerk.do("user", name=name)
+        page.goto("/place/")
+        emit(page, "/place", "private", {"to": key, "text": "Shall we write here?"})
+        if is_blocked:
+            emit(page, "/place", "block", {"user": key})
+        enter(page, f"/place/hall/#private={key}" if is_open else "/place/hall/#private")
+        expect(page.locator("[data-part=private]")).to_contain_text(name)
+
+    return reach
+
+
+def _private_guest(page: Page, _: Clerk) -> None:
+    enter(page, "/place/hall/#private=1")
+    expect(page.locator("[data-part=private]")).to_contain_text("Sign in to write to")
+
+
+def _muted(page: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="library")
+    why = "Somebody else is reading here, and has asked for silence."
+    clerk.do("mute user", namespace="/place", room="library", user="alice", reason=why)
+    enter(page, "/place/library/")
+    expect(page.get_by_text("You can read but not write here until")).to_contain_text(why)
+
+
+def _refused(page: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="pulpit")
+    enter(page, "/place/pulpit/")
+    say(page, "this arrives")
+    expect(log(page).locator("[data-state=sent]")).to_be_visible()
+    clerk.do("change room", namespace="/place", name="pulpit", is_read_only=True)
+    say(page, "this does not")
+    expect(log(page).locator("[data-state=failed]")).to_be_visible()
+    expect(page.get_by_text("Only moderators can write here.")).to_be_visible()
+
+
 STATES = [
     State("the first page", _go("/")),
     State("the first page of a user", _go("/"), "alice"),
@@ -144,6 +220,17 @@ STATES = [
     State("a search without a find", _searched),
     State("a room that is joined", _joined),
     State("a room that one moderates", lambda page, _: enter(page, "/place/court/"), "mod"),
+    State("the menu of a message", _chosen(None), "mod"),
+    State("a ban that is asked about", _chosen("Ban…"), "mod"),
+    State("a removal that is asked about", _chosen("Remove message…"), "mod"),
+    State("invitations that are made", _invited, "mod"),
+    State("bans and mutes", _sanctions, "mod"),
+    State("a private conversation", _conversation("pen"), "alice"),
+    State("a blocked user", _conversation("pest", is_blocked=True), "alice"),
+    State("private conversations", _conversation("pal", is_open=False), "alice"),
+    State("a private conversation of a guest", _private_guest),
+    State("a mute", _muted, "alice"),
+    State("a message that is refused", _refused),
     State("a room offline", _offline),
     State("a room that waits for the server", _reconnecting),
     State("a password that is asked for", _dialog("vault")),

@@ -18,7 +18,7 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import Ban, DecisionRecord, Membership, Message, Namespace, Room  # noqa: E402
+from rooms.models import Ban, DecisionRecord, Membership, Message, Mute, Namespace, Room  # noqa: E402
 
 
 def make_namespace(path: str, **fields: Any) -> None:
@@ -103,6 +103,13 @@ def ban_guest(namespace: str, room: str, guest: str) -> None:
     Ban.objects.create(room=row, guest_id=guest.removeprefix("guest:"))
 
 
+def mute_user(namespace: str, room: str, user: str, reason: str) -> None:
+    muted = get_user_model()._default_manager.get(username=user)
+    where = Room.objects.get(namespace__path=namespace, name=room)
+    until = timezone.now() + timedelta(hours=1)
+    Mute.objects.create(room=where, user=muted, reason=reason, expires_at=until)
+
+
 def delete_user(name: str) -> None:
     get_user_model()._default_manager.get(username=name).delete()
 
@@ -135,6 +142,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
     "ban guest": ban_guest,
+    "mute user": mute_user,
     "change password": change_password,
     "room": make_room,
     "change room": change_room,
