@@ -48,7 +48,7 @@ HOUSEKEEPING_EVERY_S = 600.0
 # How soon a lease that was not renewed is tried again.
 RENEW_AGAIN_S = 1.0
 # How long the end of a process waits for a database that may be gone.
-STOP_TIMEOUT_S = 2.0
+STOP_TIMEOUT_S = 1.0
 
 
 class Backstage:

@@ -39,7 +39,8 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 START_RETRY_S = 1.0
-STOP_TIMEOUT_S = 5.0
+# Twice this and the application's own end fit into what a server gives us after the drain.
+STOP_TIMEOUT_S = 1.0
 _SOCKET_ID_BYTES = 12
 # Socket.IO clients know an unknown namespace by these words.
 INVALID_NAMESPACE = "Invalid namespace"

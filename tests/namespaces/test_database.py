@@ -259,7 +259,7 @@ async def test_one_bad_request_hurts_no_other(batches: list[list[int]]) -> None:
     assert batches == [[2, -2, 4], [2], [-2], [4]]
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What a driver raises: ``sqlstate`` as PostgreSQL's."""
 
     def __init__(self, sqlstate: str | None) -> None:
@@ -269,7 +269,7 @@ class Broken(Exception):
 
 def failed(sqlstate: str | None) -> OperationalError:
     error = OperationalError("failed")
-    error.__cause__ = Broken(sqlstate)
+    error.__cause__ = BrokenError(sqlstate)
     return error
 
 
