@@ -489,10 +489,11 @@ class ChannelLayerAdapter:
     def _hear_beat(self, beat: LayerBeat, now: float) -> None:
         if beat.leaves:
             self._peers.left(beat.origin)
-            self.links.cut(beat.origin)
+            self.links.cut(beat.origin, left=True)
             self._heard.forget_process(beat.origin)
-            return
-        self._peers.heard(beat.origin, now)
+        else:
+            self._peers.heard(beat.origin, now)
+        # Also of one that leaves: a process that serves no sockets asks who lives.
         for group, count in beat.counts.items():
             if group in self._room_of and self._heard.is_behind(group, beat.origin, count):
                 self._doubt(group, beat.origin, count)
