@@ -6,7 +6,7 @@ A path that is not ours reaches the existing application.
 import asyncio
 import logging
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from django.urls import URLPattern
 
@@ -36,18 +36,30 @@ class Lifecycle:
         self._starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[Process]] = (
             WeakKeyDictionary()
         )
+        self._stopped: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
     @property
     def is_started(self) -> bool:
-        """Whether this loop has a process, or is about to."""
-        return asyncio.get_running_loop() in self._starting
+        """Whether this loop has a process that is not stopped, or is about to."""
+        loop = asyncio.get_running_loop()
+        return loop in self._starting and loop not in self._stopped
 
     async def process(self, executor: LaneExecutor | None = None) -> Process:
         """Return this loop's process, started if it was not; tests say where its queries run."""
         loop = asyncio.get_running_loop()
-        starting = self._starting.get(loop)
+        if not self.is_started:
+            self._stopped.discard(loop)
+            self._starting[loop] = loop.create_task(self._start(executor), name="start")
+        return await self.serving()
+
+    async def serving(self) -> Process:
+        """Return the process for a request: also one that is stopped, which refuses it.
+
+        A server may take requests for a moment longer.
+        """
+        starting = self._starting.get(asyncio.get_running_loop())
         if starting is None:
-            starting = self._starting[loop] = loop.create_task(self._start(executor), name="start")
+            return await self.process()
         # The first request may be given up while others wait for the same start.
         return await asyncio.shield(starting)
 
@@ -60,9 +72,11 @@ class Lifecycle:
         await (await self.process()).drain(seconds)
 
     async def stop(self) -> None:
-        """End; a later request would start anew."""
-        starting = self._starting.pop(asyncio.get_running_loop(), None)
-        if starting is not None:
+        """End; what still comes is refused until ``start``."""
+        loop = asyncio.get_running_loop()
+        starting = self._starting.get(loop)
+        if starting is not None and self.is_started:
+            self._stopped.add(loop)
             await (await asyncio.shield(starting)).stop()
 
     async def _start(self, executor: LaneExecutor | None) -> Process:
@@ -102,7 +116,7 @@ class RealtimeApplication:
         path = _path(scope)
         prefix = options().socketio_path
         if path.startswith(prefix):
-            process = await self.lifecycle.process()
+            process = await self.lifecycle.serving()
             door = PollingDoor(process, self._sessions)
             await door.serve(scope, receive, send, rest=path.removeprefix(prefix))
             return
@@ -111,13 +125,13 @@ class RealtimeApplication:
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _path(scope)
         if path == options().socketio_path:
-            process = await self.lifecycle.process()
+            process = await self.lifecycle.serving()
             await serve_websocket(process, self._sessions, scope, receive, send)
             return
         prefix = options().ws_prefix
         if path.startswith(prefix) or path == prefix.removesuffix("/"):
             namespace = "/" + path[len(prefix) :].removesuffix("/")
-            process = await self.lifecycle.process()
+            process = await self.lifecycle.serving()
             await serve_plain(process, namespace, scope, receive, send)
             return
         if self._websocket is not None:
