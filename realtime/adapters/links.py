@@ -87,6 +87,7 @@ class Links:
         self._resets: dict[str, set[str]] = {}
         self._serving: set[asyncio.Task[None]] = set()
         self._ticking: asyncio.Task[None] | None = None
+        self._is_stopped = False
         self.opened = 0
         self.accepted = 0
         self.broken = 0
@@ -106,10 +107,12 @@ class Links:
         deadline = _now() + REACH_PATIENCE_S
         # A loop that was held up has yet to hear who spoke meanwhile: we ask twice.
         wait_s = TICK_S / 10
-        while not self._post.lives(process_id):
+        if self._is_stopped:
+            return Reach.AWAY
+        while not self._can_reach(process_id):
             await asyncio.sleep(wait_s)
             wait_s = TICK_S
-            if self._post.lives(process_id):
+            if self._can_reach(process_id):
                 break
             since = self._post.steady_since
             if since is not None and _now() - since >= SETTLE_S:
@@ -117,6 +120,9 @@ class Links:
             if _now() >= deadline:
                 return Reach.AWAY
         return Reach.LIVES
+
+    def _can_reach(self, process_id: str) -> bool:
+        return self._post.lost_at is None and self._post.lives(process_id)
 
     def open(self, process_id: str, content: bytes) -> Stream:
         """Begin a stream to a process; ``content`` tells what is wanted."""
@@ -151,8 +157,11 @@ class Links:
         for content in frames:
             self._take_frame(peer, content)
 
-    def cut(self, process_id: str) -> None:
-        """Break the link to a process that is gone, and every stream on it."""
+    def cut(self, process_id: str, *, left: bool = False) -> None:
+        """Break the link to a process that is gone, and every stream on it.
+
+        ``left`` says that it said good-bye.
+        """
         entry = self._links.pop(process_id, None)
         if entry is None:
             return
@@ -160,7 +169,8 @@ class Links:
         streams = self._streams.pop(process_id, {})
         self.broken += len(streams)
         if streams:
-            logger.warning(
+            logger.log(
+                logging.INFO if left or self._is_stopped else logging.WARNING,
                 "link to a process broken",
                 extra={"peer": process_id, "streams": len(streams)},
             )
@@ -175,6 +185,7 @@ class Links:
                     await asyncio.sleep(TICK_S / 10)
         except TimeoutError:
             logger.info("links cut at stop", extra={"streams": self.streams})
+        self._is_stopped = True
         tasks = {*self._serving, *(entry[2] for entry in self._links.values())}
         for peer in tuple(self._links):
             self.cut(peer)

@@ -25,13 +25,14 @@ from realtime.doors.forwarding_records import (
 from realtime.doors.http_answers import JSON, NO_STORE, Headers
 from realtime.doors.session_requests import SessionAnswer, SessionRequest, error_answer
 from realtime.exceptions import ProtocolError
-from realtime.namespaces.process import Process
+from realtime.namespaces.process import Process, ProcessState
 from realtime.transports.base import Receive
 
 logger = logging.getLogger(__name__)
 
 # How long an owner may take to answer a request that we took back.
 RECALL_TIMEOUT_S = 2.0
+RECALL_PAUSE_S = 0.25
 
 
 def forwarded_request(
@@ -70,6 +71,8 @@ async def forward_request(
         return
     forwarded = _ForwardedRequest(links.open(owner, pack_record(request)), links)
     process.connections.add(forwarded)
+    if process.state is ProcessState.DRAINING:
+        forwarded.go_away_soon()
     try:
         # One byte beyond the limit is enough for the owner to see that it is too much.
         most_bytes = process.options.max_payload_bytes + 1 if request.method == "POST" else 0
@@ -94,9 +97,16 @@ class _ForwardedRequest:
     def go_away(self) -> None:
         """Have the owner answer now: the client asks again, another process."""
         if self._timer is None:
-            self._stream.note(RECALL)
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(RECALL_TIMEOUT_S, self._stream.break_off)
+            self._recall()
+
+    def go_away_soon(self) -> None:
+        """Do so in a moment: the client may not have found another process yet."""
+        self._timer = asyncio.get_running_loop().call_later(RECALL_PAUSE_S, self._recall)
+
+    def _recall(self) -> None:
+        self._stream.note(RECALL)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(RECALL_TIMEOUT_S, self._stream.break_off)
 
     def finish(self) -> None:
         """Tell the owner how it ended."""
