@@ -15,7 +15,7 @@ SERVERS = ("uvicorn", "daphne", "granian")
 def main() -> None:
     """Serve one profile on 127.0.0.1."""
     arguments = _parse()
-    _configure(arguments.profile, arguments.parser)
+    _configure(arguments)
     # Only now: everything below needs Django's settings.
     from realtime.conf import options  # noqa: PLC0415
     from realtime.servers.listening import bind, raise_open_files  # noqa: PLC0415
@@ -35,17 +35,28 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="0: any that is free")
     parser.add_argument("--parser", choices=("default", "msgpack"), default="default")
     parser.add_argument("--server", choices=SERVERS, default="uvicorn")
+    parser.add_argument("--redis", help="a Redis to share with further processes")
+    parser.add_argument("--prefix", default="conformance", help="the name to share on that Redis")
     return parser.parse_args()
 
 
-def _configure(profile: str, parser: str) -> None:
-    options: dict[str, Any] = {**PROFILES[profile].options, "PARSER": parser}
+def _configure(arguments: argparse.Namespace) -> None:
+    options: dict[str, Any] = {
+        **PROFILES[arguments.profile].options,
+        "PARSER": arguments.parser,
+    }
+    layer: dict[str, Any] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    if arguments.redis:
+        layer = {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [arguments.redis], "prefix": arguments.prefix},
+        }
     settings.configure(
         SECRET_KEY="conformance",
         ALLOWED_HOSTS=["127.0.0.1", "localhost"],
         INSTALLED_APPS=installed_apps(),
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
-        CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+        CHANNEL_LAYERS={"default": layer},
         REALTIME=options,
         USE_TZ=True,
     )
