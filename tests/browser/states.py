@@ -250,5 +250,9 @@ STATES = [
     State("a sign-in that is refused", _refused_sign_in),
     State("the sign-up", _go("/accounts/signup/")),
     State("a sign-up that is refused", _refused_sign_up),
+    State("the admin", _go("/admin/"), "admin"),
+    State("the dashboard", _go("/admin/rooms/"), "admin"),
+    State("the check of access", _go("/admin/rooms/room/check-access/"), "admin"),
+    State("the console", _go("/console/"), "admin"),
     State("a page that is not there", _go("/nothing-here/")),
 ]

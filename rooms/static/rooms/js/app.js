@@ -102,9 +102,10 @@ function render() {
   document.title = titleOf();
   furniture.render(openRoom());
   const isWatched = denial ? link.isWatching : current !== null && watches.has(current);
-  if (current === null) return pane.renderLobby(denial, { isWatched });
+  const around = { isWatched, isLive: link.isLive };
+  if (current === null) return pane.renderLobby(denial, around);
   const room = roomOf(current);
-  pane.render(room, lobby.rows.get(current), denial, { isWatched });
+  pane.render(room, lobby.rows.get(current), denial, around);
   if (!room.isJoined) return undefined;
   composer.open(room);
   members.render(room);

@@ -81,6 +81,7 @@ export class Chip {
   #render() {
     const { connection } = this.link;
     this.root.dataset.phase = this.#isPolling ? "polling" : connection.phase;
+    this.root.toggleAttribute("data-again", this.#hasBeenLive || connection.attempt > 0);
     this.root.title = this.#isPolling ? text("chip.polling_why") : "";
     setText(this.words, this.#text());
     const canHurry = ["waiting", "offline", "refused"].includes(connection.phase);

@@ -13,7 +13,7 @@ import { isWaitedFor } from "./watches.js";
  * @typedef {import("./shapes.js").RoomRow} RoomRow
  * @typedef {{heading: string, words: string, icon: string, tone: "calm" | "stop" | "door",
  *            denial: Denial | null, again: string | null, canWatch: boolean}} Notice
- * @typedef {{isWatched: boolean}} Watched */
+ * @typedef {{isWatched: boolean, isLive: boolean}} Around  what is so beside the room */
 
 const MOST_TYPING = 3;
 /** A refusal that nothing done here can change. */
@@ -40,30 +40,32 @@ export class Pane {
 
   /** No room is open.
    * @param {Denial | null} denial  why the namespace itself is refused
-   * @param {Watched} watched */
-  renderLobby(denial, watched) {
+   * @param {Around} around */
+  renderLobby(denial, around) {
     setText(this.heading, page.namespace.title);
     show(this.title, false);
     show(this.role, false);
     this.#only(denial ? this.notice : this.welcome, false);
-    if (denial) this.#renderNotice(refusal(headingOf(denial), denial, true), watched);
+    if (denial) this.#renderNotice(refusal(headingOf(denial), denial, true), around);
   }
 
   /** @param {Room} room
    * @param {RoomRow | undefined} row
    * @param {Denial | null} denial  why the namespace itself is refused
-   * @param {Watched} watched */
-  render(room, row, denial, watched) {
+   * @param {Around} around */
+  render(room, row, denial, around) {
     setText(this.heading, room.name);
     const title = row && row.title !== room.name ? row.title : "";
     setText(this.title, title);
     show(this.title, title !== "");
-    const notice = denial ? refusal(headingOf(denial), denial, true) : noticeOf(room, row);
+    const notice = denial
+      ? refusal(headingOf(denial), denial, true)
+      : noticeOf(room, row, around.isLive);
     setText(this.role, room.role && !notice ? text(`my_role.${room.role}`) : "");
     show(this.role, room.role !== null && !notice);
     const hadFocus = this.talk.contains(document.activeElement);
     this.#only(notice ? this.notice : this.talk, room.isJoined && !notice);
-    if (notice) this.#renderNotice(notice, watched);
+    if (notice) this.#renderNotice(notice, around);
     else this.#renderTyping(room);
     // What was being used is gone: the keyboard and the screen reader go on where it is said why.
     if (notice && hadFocus) part(this.notice, "notice-heading").focus();
@@ -76,7 +78,7 @@ export class Pane {
     this.main.classList.toggle("main--inside", isInside);
   }
 
-  /** @param {Notice} notice @param {Watched} watched */
+  /** @param {Notice} notice @param {Around} around */
   #renderNotice({ heading, words, icon, tone, denial, again, canWatch }, { isWatched }) {
     this.notice.dataset.tone = tone;
     setText(part(this.notice, "notice-heading"), heading);
@@ -131,8 +133,9 @@ export class Pane {
 /** What stands in place of the talk, if the room is not joined.
  * @param {Room} room
  * @param {RoomRow | undefined} row
+ * @param {boolean} isLive
  * @returns {Notice | null} */
-function noticeOf(room, row) {
+function noticeOf(room, row, isLive) {
   const values = { room: room.name };
   if (room.isJoined) return null;
   const plain = { icon: "door", tone: /** @type {const} */ ("calm"), denial: null, canWatch: false };
@@ -140,7 +143,10 @@ function noticeOf(room, row) {
     const words = { heading: text("you_left", values), words: text("you_left_words") };
     return { ...plain, ...words, again: text("join_again") };
   }
-  if (!room.denial) return { ...plain, heading: text("joining", values), words: "", again: null };
+  if (!room.denial) {
+    const words = isLive ? "" : text("away");
+    return { ...plain, heading: text("joining", values), words, again: null };
+  }
   const isOver = isWaitedFor(room.denial.code) && row !== undefined && !isWaitedFor(row.code);
   if (isOver) {
     const heading = text(`over.${room.denial.code}`, values);
