@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from asgiref.sync import SyncToAsync
@@ -21,9 +22,12 @@ hypothesis_settings.load_profile("roomkey")
 
 PROBLEMS: dict[str, Callable[[], str | None]] = {
     "chromium": services.chromium_problem,
+    "nginx": partial(services.program_problem, "nginx", "nginx-light"),
     "node": services.node_problem,
     "postgres": services.postgres_problem,
+    "promtool": partial(services.program_problem, "promtool", "prometheus"),
     "redis": services.redis_problem,
+    "systemd": partial(services.program_problem, "systemd-analyze", "systemd"),
 }
 
 

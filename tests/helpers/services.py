@@ -34,6 +34,11 @@ def node_problem() -> str | None:
     return None
 
 
+def program_problem(name: str, package: str) -> str | None:
+    """Say that a program is missing; None if it is there."""
+    return None if shutil.which(name) else f"no {name}: install it (Debian: apt install {package})"
+
+
 @cache
 def redis_problem() -> str | None:
     """Say why there is no Redis; None if one listens."""

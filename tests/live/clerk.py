@@ -18,7 +18,16 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import Ban, DecisionRecord, Membership, Message, Mute, Namespace, Room  # noqa: E402
+from rooms.models import (  # noqa: E402
+    Ban,
+    DecisionRecord,
+    Invitation,
+    Membership,
+    Message,
+    Mute,
+    Namespace,
+    Room,
+)
 
 
 def make_namespace(path: str, **fields: Any) -> None:
@@ -34,6 +43,11 @@ def change_password(name: str, password: str) -> None:
     user = get_user_model()._default_manager.get(username=name)
     user.set_password(password)
     user.save()
+
+
+def make_invitation(namespace: str, room: str, **fields: Any) -> str:
+    place = Room.objects.get(namespace__path=namespace, name=room)
+    return Invitation.objects.issue(place, **fields)[1]
 
 
 def make_room(namespace: str, name: str, password: str = "", **fields: Any) -> None:
@@ -144,6 +158,7 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "ban guest": ban_guest,
     "mute user": mute_user,
     "change password": change_password,
+    "invitation": make_invitation,
     "room": make_room,
     "change room": change_room,
     "remake room": remake_room,
