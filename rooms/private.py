@@ -19,6 +19,7 @@ from realtime.exceptions import Refused
 from rooms.denials import Code, denial_message
 from rooms.findings import Findings
 from rooms.history import NOTHING, Page, after, before, latest
+from rooms.housekeeping import prune_room
 from rooms.models import Block, Message, Namespace, Room
 from rooms.models.registry import RoomAccess
 from rooms.people import Person, Standing, load_powers, subject_of
@@ -53,6 +54,8 @@ def send_private(
     with transaction.atomic():
         room = _room_of(namespace, facts, sender, other)
         _row, sent = store_draft(room.pk, draft)
+    if sent.should_prune:
+        prune_room(room.pk)
     return sent, private_shape(sent.shape, sender.key, other.key)
 
 
