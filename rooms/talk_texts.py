@@ -15,7 +15,7 @@ TALK_TEXTS: "dict[str, LazyText]" = {
     "log_start.room": _("This is where {name} begins, as far as its messages are kept."),
     "log_empty.room": _("Nothing has been said in {name} yet. Say the first word."),
     "log_start.private": _("This is where you and {name} began to write to each other."),
-    "log_empty.private": _("Nobody but you and {name} will read what you write here."),
+    "log_empty.private": _("What you write here goes to {name} alone."),
     "read_only": _("Only moderators can write here. You can read along."),
     "muted": _("You can read but not write here until a moderator lifts that."),
     "muted_until": _("You can read but not write here until {until}."),

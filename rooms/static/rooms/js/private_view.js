@@ -113,6 +113,7 @@ export class PrivateView {
     show(this.back, talk !== null && this.chats.isOffered);
     show(this.list, talk === null);
     show(part(this.panel, "private-empty"), talk === null && this.chats.list.length === 0);
+    show(part(this.panel, "private-lead"), talk !== null && this.#isPossible(talk));
     if (talk) this.#renderTalk(talk);
     else this.#renderList();
   }
