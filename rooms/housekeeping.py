@@ -6,6 +6,7 @@ Synchronous units for the pool, each bounded; what they leave, the next one take
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 
@@ -47,8 +48,8 @@ def prune_everything(decision_days: int) -> Pruned:
     now = timezone.now()
     # Those of two persons' private messages, too, which no list of rooms shows.
     rooms = Room.everywhere.filter(last_offset__gt=0).order_by("pk").values_list("pk", flat=True)
-    messages = sum(_until_done(lambda pk=pk: _prune(pk, now)) for pk in rooms)
-    records = _until_done(lambda: prune_records(now, decision_days))
+    messages = sum(_until_done(partial(_prune, pk, now)) for pk in rooms)
+    records = _until_done(partial(prune_records, now, decision_days))
     return Pruned(messages, records, Tally.objects.prune(now))
 
 
