@@ -106,15 +106,18 @@ def test_a_flood_far_over_the_limit_still_reads_its_1009(framed: RunningServer) 
 
 
 def test_fragments_become_one_message_up_to_the_limit(framed: RunningServer) -> None:
+    def send_too_much(client: ClientConnection) -> None:
+        # The server may have closed before the last fragment is sent.
+        client.send(["x" * 40_000, "y" * 40_000])
+        client.recv(timeout=5)
+
     with connect(framed.url("/ws/fragments"), compression=None, max_size=None) as client:
         client.send(["x"] * 2_000 + ["é"])
         assert client.recv(timeout=5) == "x" * 2_000 + "é"
         client.send([b"ab", b"", b"c"])
         assert client.recv(timeout=5) == b"abc"
-        # The server may have closed before the last fragment is sent.
         with pytest.raises(ConnectionClosed) as closed:
-            client.send(["x" * 40_000, "y" * 40_000])
-            client.recv(timeout=5)
+            send_too_much(client)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
 
