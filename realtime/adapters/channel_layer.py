@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 SUBSCRIBE_TIMEOUT_S = 2.0
 LAYER_TIMEOUT_S = 5.0
 CANCEL_AGAIN_S = 0.1
+CANCEL_MOST = 15
 RETRY_S = 1.0
 PROBE_INTERVAL_S = 0.5
 PROBE_TIMEOUT_S = 1.0
@@ -188,10 +189,15 @@ class ChannelLayerAdapter:
             timer.cancel()
         tasks = {*self._tasks, *self._answering}
         # A layer's client may swallow a cancellation while it connects.
-        while tasks:
+        for _time in range(CANCEL_MOST):
             for task in tasks:
                 task.cancel()
             _done, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_S)
+            if not tasks:
+                break
+        for task in tasks:
+            # The loop ends soon, and they with it: nothing is worth waiting for without a bound.
+            logger.error("a task of the layer does not end", extra={"task": task.get_name()})
         await self._local.stop()
 
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
