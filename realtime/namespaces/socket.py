@@ -595,7 +595,9 @@ class Socket:
                 code = str(result.get("code"))
             if event.ack_id is not None and result is not NO_ACK:
                 self._answer(event.ack_id, _values(result))
-        name = self.consumer.event_label(event.name)
+        name = event.name
+        if not isinstance(name, str) or name not in self.consumer.handlers:
+            name = self.consumer.event_label(name)
         self._counts.events.add(self.label, name, code, self._loop.time() - began_at)
 
     def take_join_token(self) -> None:
