@@ -199,6 +199,15 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         if not change:
             self._audit(request, obj, gettext("Muted %(whom)s."))
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Call the deletion of many what it does."""
+        actions = super().get_actions(request)
+        deletion = actions.get("delete_selected")
+        if deletion is not None:
+            function, name, _label = deletion
+            actions["delete_selected"] = (function, name, gettext("Lift the selected ones"))
+        return actions
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:  # noqa: ANN401 - a ban or mute
         """Lift it, and keep a record."""
         self._audit(request, obj, self.lifted)

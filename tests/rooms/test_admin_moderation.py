@@ -822,6 +822,7 @@ def test_what_is_done_by_forms_and_lists_is_recorded_as_what_events_do(
     bans = [Ban.objects.create(room=csgo, guest_id=name) for name in ("g1", "g2")]
     chosen = [ban.pk for ban in bans]
     lifting = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    assert "Lift the selected ones" in staff.get(page("ban")).content.decode()
     staff.post(page("ban"), lifting)
     assert not Mute.objects.exists()
     assert not Ban.objects.exists()
