@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import PAYLOAD
 from tests.browser.parts import enter, field, people
 
 
@@ -121,3 +122,22 @@ def test_on_a_small_screen_nothing_under_the_panel_is_reached(alice: Page) -> No
         )
     alice.get_by_role("button", name="Close").click()
     expect(alice.get_by_role("button", name="Private")).to_be_focused()
+
+
+def test_an_address_leads_to_a_conversation_that_has_not_begun(alice: Page, eve: Page) -> None:
+    enter(eve, "/place/hall/")
+    enter(alice, "/place/hall/")
+    row = people(alice).get_by_role("listitem").filter(has_text=PAYLOAD)
+    key = row.get_attribute("data-key")
+    alice.goto("about:blank")
+    enter(alice, f"/place/hall/#private={key}")
+    expect(alice.get_by_label("Private message", exact=True)).to_be_visible()
+    write(alice, "the first word")
+    expect(said(alice, "the first word")).to_have_attribute("data-state", "sent")
+    # Their name is known once there is something between the two, and it is text.
+    alice.reload()
+    expect(panel(alice).get_by_role("heading", name=PAYLOAD)).to_be_visible()
+    alice.goto("about:blank")
+    enter(alice, "/place/hall/#private=999999")
+    expect(alice.get_by_label("Private message", exact=True)).to_be_hidden()
+    expect(panel(alice)).to_contain_text("999999")

@@ -21,6 +21,8 @@ export class PrivateTalk extends Talk {
    * @type {string} */
   at = "";
   isBlocked = false;
+  /** Whether somebody looks at it, so that its messages are wanted. */
+  isOpen = false;
   /** Whether its messages are here, and not only how many there are. */
   isLoaded = false;
   /** Why they could not be read.
@@ -85,7 +87,6 @@ export class PrivateTalk extends Talk {
     this.isBlocked = blocked;
     // Of what was never read in this browser we only know that it is there.
     this.findReadPosition(Math.max(0, this.offset - 1));
-    if (this.isWatched) void this.load();
     this.changed();
   }
 
@@ -211,7 +212,7 @@ export class PrivateChats extends EventTarget {
   async #connected() {
     await this.refresh();
     for (const talk of this.#talks.values()) {
-      if (talk.isLoaded) void talk.load();
+      if (talk.isLoaded || talk.isOpen) void talk.load();
       else talk.retryWaiting();
     }
   }

@@ -78,7 +78,7 @@ export class PrivateView {
    * @param {{id: string, name: string} | null} user */
   open(user) {
     if (!this.isOpen) this.#openedBy = document.activeElement;
-    this.#talk = user ? this.chats.with(user) : null;
+    this.#show(user ? this.chats.with(user) : null);
     if (!this.isOpen) this.panel.show();
     this.#coverPage();
     this.#keepAddress(user ? `#private=${encodeURIComponent(user.id)}` : "#private");
@@ -90,7 +90,7 @@ export class PrivateView {
   close() {
     if (!this.isOpen) return;
     this.log.close();
-    this.#talk = null;
+    this.#show(null);
     this.panel.close();
     this.#coverPage();
     this.#keepAddress("");
@@ -116,6 +116,13 @@ export class PrivateView {
     show(part(this.panel, "private-lead"), talk !== null && this.#isPossible(talk));
     if (talk) this.#renderTalk(talk);
     else this.#renderList();
+  }
+
+  /** @param {PrivateTalk | null} talk */
+  #show(talk) {
+    if (this.#talk) this.#talk.isOpen = false;
+    this.#talk = talk;
+    if (talk) talk.isOpen = this.#isPossible(talk);
   }
 
   /** Many changes within one turn are drawn once. */
