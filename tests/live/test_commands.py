@@ -1,5 +1,6 @@
 """``manage.py who``, ``drain`` and ``tail`` on two processes that share PostgreSQL and Redis."""
 
+import asyncio
 import json
 import secrets
 import signal
@@ -35,15 +36,17 @@ class Pair:
     def __init__(self, servers: list[LiveServer]) -> None:
         self.a, self.b = servers
 
-    def manage(self, *arguments: str) -> str:
-        return self.a.manage(*arguments)
+    async def manage(self, *arguments: str) -> str:
+        """Run a command; clients go on answering pings meanwhile."""
+        return await asyncio.to_thread(self.a.manage, *arguments)
 
-    def rows(self, *arguments: str) -> list[dict[str, Any]]:
+    async def rows(self, *arguments: str) -> list[dict[str, Any]]:
         """Run a command with ``--json`` and return its lines."""
-        return [json.loads(line) for line in self.manage(*arguments, "--json").splitlines()]
+        return [json.loads(line) for line in (await self.manage(*arguments, "--json")).splitlines()]
 
-    def complaint(self, *arguments: str) -> str:
-        done = self.a.try_to_manage(*arguments)
+    async def complaint(self, *arguments: str) -> str:
+        """Run a command that fails, and return what it says."""
+        done = await asyncio.to_thread(self.a.try_to_manage, *arguments)
         assert done.returncode == 1, done
         return done.stderr
 
@@ -215,7 +218,7 @@ async def test_tail_shows_a_persons_packets_and_decisions_from_both_processes(
     await second.close()
     await tail.sees(way="note", kind="disconnected", socket=second.sid)
     assert {each["process"] for each in tail.entries} == {
-        each["process"] for each in pair.rows("drain")
+        each["process"] for each in await pair.rows("drain")
     }
     assert {each["user"] for each in tail.entries} == {first.me["user"]["id"]}
     # No secret and no text is among it; the ids of guests and tickets are hidden by key.
@@ -267,28 +270,28 @@ async def test_a_tail_that_dies_leaves_no_tap_behind(pair: Pair, tails: Any) -> 
     await client.close()
 
 
-def test_tail_says_what_is_wrong_with_a_question(pair: Pair) -> None:
+async def test_tail_says_what_is_wrong_with_a_question(pair: Pair) -> None:
     assert "one of the arguments" in pair.a.try_to_manage("tail").stderr
-    assert "There is no user 'nobody'" in pair.complaint("tail", "--user", "nobody")
-    assert "no active staff user" in pair.complaint("tail", "--user", "ann", "--as", "ann")
-    assert "such as /games/csgo" in pair.complaint("tail", "--room", "/live")
+    assert "There is no user 'nobody'" in await pair.complaint("tail", "--user", "nobody")
+    assert "no active staff user" in await pair.complaint("tail", "--user", "ann", "--as", "ann")
+    assert "such as /games/csgo" in await pair.complaint("tail", "--room", "/live")
 
 
 async def test_who_finds_people_on_both_processes(pair: Pair) -> None:
     ann, guest = await come(pair.a, name="ann"), await come(pair.b)
     await guest.ask("joinRoom", "csgo")
-    rows = pair.rows("who", NAMESPACE)
+    rows = await pair.rows("who", NAMESPACE)
     assert {row["socket"] for row in rows} >= {ann.sid, guest.sid}
-    assert {row["process"] for row in pair.rows("drain")} >= {row["process"] for row in rows}
-    (row,) = pair.rows("who", "--user", "ann")
+    assert {row["process"] for row in await pair.rows("drain")} >= {row["process"] for row in rows}
+    (row,) = await pair.rows("who", "--user", "ann")
     assert (row["person"], row["rooms"]) == (ann.me["user"]["id"], [])
-    (row,) = pair.rows("who", "--user", guest.me["user"]["id"])
+    (row,) = await pair.rows("who", "--user", guest.me["user"]["id"])
     assert (row["socket"], row["rooms"], row["transport"]) == (guest.sid, ["csgo"], "websocket")
-    assert pair.rows("who", f"{NAMESPACE}/csgo", "--process", row["process"]) == [row]
-    (counts,) = pair.rows("who", f"{NAMESPACE}/csgo", "--count")
+    assert await pair.rows("who", f"{NAMESPACE}/csgo", "--process", row["process"]) == [row]
+    (counts,) = await pair.rows("who", f"{NAMESPACE}/csgo", "--count")
     assert counts == {"persons": 1, "sockets": 1, "processes": 1}
-    assert pair.manage("who", "--user", "boss") == ""
-    assert "There is no user" in pair.complaint("who", "--user", "nobody")
+    assert await pair.manage("who", "--user", "boss") == ""
+    assert "There is no user" in await pair.complaint("who", "--user", "nobody")
     for client in (ann, guest):
         await client.close()
 
@@ -299,15 +302,17 @@ async def test_drain_sends_the_clients_of_one_process_away_and_ends_it_when_aske
     del pair
     with two_servers(tmp_path, database) as two:
         here, there = await come(two.a), await come(two.b)
-        named = {row["socket"]: row["process"] for row in two.rows("who")}
+        named = {row["socket"]: row["process"] for row in await two.rows("who")}
         doomed = named[here.sid]
-        rows = {row["process"]: row for row in two.rows("drain")}
+        rows = {row["process"]: row for row in await two.rows("drain")}
         assert rows[doomed]["state"] == "ready"
         assert rows[doomed]["sockets"] == 1
         assert rows[doomed]["pid"]
-        assert "No process nobody answers: there is" in two.complaint("drain", "nobody")
-        assert "No process serves on 'mars'" in two.complaint("drain", "--host", "mars")
-        (row,) = [each for each in two.rows("drain", doomed, "--wait") if each["process"] == doomed]
+        assert "No process nobody answers: there is" in await two.complaint("drain", "nobody")
+        assert "No process serves on 'mars'" in await two.complaint("drain", "--host", "mars")
+        (row,) = [
+            each for each in await two.rows("drain", doomed, "--wait") if each["process"] == doomed
+        ]
         assert (row["state"], row["connections"]) == ("draining", 0)
         assert (await here.wait_for_end())[0] == 1012
         ready = Browser(two.a.url).get("/readyz")
@@ -315,8 +320,8 @@ async def test_drain_sends_the_clients_of_one_process_away_and_ends_it_when_aske
         assert Browser(two.b.url).get("/readyz").status == 200
         assert Browser(two.a.url).get("/healthz").status == 200
         # It goes on, and takes nobody in; then it ends as at SIGTERM.
-        two.b.manage("drain", doomed, "--exit")
-        assert two.a.wait() == 0
+        await asyncio.to_thread(two.b.manage, "drain", doomed, "--exit")
+        assert await asyncio.to_thread(two.a.wait) == 0
         assert await there.ask("joinRoom", "csgo")
         await there.close()
 
