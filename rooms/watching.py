@@ -174,7 +174,8 @@ class Watch:
                     _finish(request.done, _count_in(counts, request.namespace))
 
     async def _pause(self) -> None:
-        wait_s = LOOK_EVERY_S
+        # In step with the adapter's look for lost messages.
+        wait_s = LOOK_EVERY_S - time.monotonic() % min(LOOK_EVERY_S, 1.0)
         if self._next_at:
             soonest_s = (min(self._next_at.values()) - timezone.now()).total_seconds()
             wait_s = min(max(soonest_s, 0.0), wait_s)
@@ -290,7 +291,9 @@ class Watch:
     async def _run_lists(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(
+                    LOOK_EVERY_S - time.monotonic() % min(LOOK_EVERY_S, 1.0)
+                ):
                     await self._is_untold.wait()
             self._is_untold.clear()
             try:

@@ -60,6 +60,10 @@ class HeardCounts:
         self._last.setdefault(group, {})
         return is_new
 
+    def of(self, group: str) -> dict[str, int]:
+        """Return the last counts of a group."""
+        return dict(self._last.get(group, {}))
+
     def take(self, group: str, origin: str, count: int) -> bool:
         """Take the count of an event; say whether events before it are missing."""
         last_of = self._last.setdefault(group, {})

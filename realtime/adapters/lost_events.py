@@ -6,6 +6,7 @@ Knows no layer: it may lose anything, so that only what is stored counts.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from realtime.adapters.base import Broadcast, Number, RoomKey, Storage
@@ -81,7 +82,9 @@ class LostEvents:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(HEADS_EVERY_S)
+            # In step with what else asks once a second: between two looks the database's threads
+            # have nothing to do, and give their connections back.
+            await asyncio.sleep(HEADS_EVERY_S - time.monotonic() % HEADS_EVERY_S)
             try:
                 await self._compare_heads()
             except Exception as error:  # noqa: BLE001 - storages raise what their databases raise

@@ -204,15 +204,19 @@ class MemoryAdapter:
         return AdapterFigures(self.deliveries, dict(rooms))
 
     def keeps_nothing(self, namespace: str, room: str) -> bool:
-        """Say whether there are sockets in a room here whose events are stored nowhere."""
+        """Say whether there are sockets in a room here whose events are stored nowhere.
+
+        Those that are still joining do not count: what the room keeps is known once one is in.
+        """
         entry = self._rooms.get((namespace, room))
-        return entry is not None and entry.feed.position is None
+        if entry is None or entry.feed.position is not None:
+            return False
+        return len(entry.holds) < len(entry.members)
 
     def tell_lost(self, namespace: str, room: str) -> None:
         """Tell a room's sockets here that events are lost; not where what was lost is stored."""
-        entry = self._rooms.get((namespace, room))
-        if entry is not None and entry.feed.position is None:
-            self._lost.tell_lost((namespace, room), entry)
+        if self.keeps_nothing(namespace, room):
+            self._lost.tell_lost((namespace, room), self._rooms[namespace, room])
 
     def deliver(self, broadcast: Broadcast) -> None:
         """Hand an event to the sockets of this process that it is for."""
