@@ -317,6 +317,10 @@ class InviteForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["role"]
         field.choices = [choice for choice in Role.choices if choice[0] in roles]  # type: ignore[attr-defined]  # a choice field's
+        # The field's label is of neither of its two inputs.
+        parts = self.fields["expires_at"].widget.widgets  # type: ignore[attr-defined]  # a multi-widget's
+        parts[0].attrs["aria-label"] = _("Until, date")
+        parts[1].attrs["aria-label"] = _("Until, time")
 
     def clean_expires_at(self) -> datetime | None:
         """Refuse an end in the past."""

@@ -1,13 +1,15 @@
 """What several of our admin pages share: fields for users, and rows that may only be read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
 from rooms.admin.scope import ModeratedRows, scope_of
 
@@ -38,6 +40,15 @@ class FoundByUsername(BaseModelAdmin):  # type: ignore[type-arg]  # not generic 
         """Give the page's own fields and the user's name."""
         own = super().get_search_fields(request)  # type: ignore[misc] # ModelAdmin comes after us
         return (*own, f"user__{get_user_model().USERNAME_FIELD}")
+
+
+class NamedValues(admin.AllValuesFieldListFilter):
+    """Every value that there is; nothing at all has a name too, so that it can be chosen."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:  # noqa: ANN401 - Django's own
+        """Give the choices."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or gettext("none")}
 
 
 class WrittenByTheSite(ModeratedRows):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.inner import OfTheSite
-from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
+from rooms.admin.kinds import FoundByUsername, NamedValues, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.live import LivePages
 from rooms.admin.live_list import LiveList
@@ -117,7 +117,7 @@ class ConnectionAdmin(LiveList, LivePages, FoundByUsername, WrittenByTheSite):
         "ban",
     )
     list_select_related = ("process",)
-    list_filter = ("namespace", "transport", "process")
+    list_filter = ("namespace", ("transport", NamedValues), "process")
     fieldsets = (
         (None, {"fields": ("name", "user", "guest_id", "namespace", "address", "connected_at")}),
         (

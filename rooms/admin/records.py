@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.dashboard.readings import own_records
-from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
+from rooms.admin.kinds import FoundByUsername, NamedValues, WrittenByTheSite
 from rooms.admin.links import admin_url, rule_url
 from rooms.admin.scope import scope_of
 from rooms.models import DecisionRecord, Room
@@ -35,7 +35,7 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
         "kind",
         "count",
     )
-    list_filter = ("kind", "allowed", "code", "namespace", "created_at")
+    list_filter = ("kind", "allowed", ("code", NamedValues), "namespace", "created_at")
     date_hierarchy = "created_at"
     show_full_result_count = False
     search_fields = ("ref", "name", "person_key", "room")
