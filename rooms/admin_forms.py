@@ -318,7 +318,7 @@ class InviteForm(forms.Form):
         field = self.fields["role"]
         field.choices = [choice for choice in Role.choices if choice[0] in roles]  # type: ignore[attr-defined]  # a choice field's
         # The field's label is of neither of its two inputs.
-        parts = self.fields["expires_at"].widget.widgets  # type: ignore[attr-defined]  # a multi-widget's
+        parts = self.fields["expires_at"].widget.widgets
         parts[0].attrs["aria-label"] = _("Until, date")
         parts[1].attrs["aria-label"] = _("Until, time")
 

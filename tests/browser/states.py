@@ -211,6 +211,67 @@ def _refused(page: Page, clerk: Clerk) -> None:
     expect(page.get_by_text("Only moderators can write here.")).to_be_visible()
 
 
+def _dashboard(page: Page, _: Clerk) -> None:
+    page.goto("/place/nowhere/")
+    expect(notice(page)).to_contain_text("There is no such room here")
+    page.goto("/admin/rooms/dashboard/")
+    page.locator("[data-panel=joins] tbody tr").first.wait_for()
+    for folded in page.locator("main details, #content details").all():
+        folded.evaluate("(element) => { element.open = true; }")
+
+
+def _verdict(page: Page, _: Clerk) -> None:
+    page.goto("/admin/rooms/room/check-access/?user=alice&place=/place/crew")
+    page.get_by_role("button", name="Check access").click()
+    expect(page.get_by_role("heading", name="Denied: not_a_member")).to_be_visible()
+
+
+def _room_in_admin(page: Page, name: str) -> None:
+    page.goto(f"/admin/rooms/room/?q={name}")
+    page.get_by_role("link", name=name, exact=True).click()
+
+
+def _impact(page: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="parlour")
+    guest = page.context.new_page()
+    enter(guest, "/place/parlour/")
+    _room_in_admin(page, "parlour")
+    page.locator("#id_is_open").uncheck()
+    page.locator("[name=_save]").first.click()
+    expect(page.get_by_role("heading", name="This puts people out")).to_be_visible()
+    guest.close()
+
+
+def _inviting(page: Page, _: Clerk) -> None:
+    _room_in_admin(page, "ticketed")
+    page.get_by_role("link", name="Invite", exact=True).click()
+    expect(page.get_by_role("button", name="Invite", exact=True)).to_be_visible()
+
+
+def _banning(page: Page, _: Clerk) -> None:
+    page.goto("/admin/rooms/ban/person/?user=bob&place=/place/hall")
+    page.get_by_role("button", name="Show who would go").click()
+    expect(page.get_by_role("heading", name="Who would go")).to_be_visible()
+
+
+def _console(page: Page, _: Clerk) -> None:
+    page.goto("/console/?namespace=/place")
+    page.get_by_role("button", name="Another connection").click()
+    for place, door in enumerate(("socketio-both", "plain")):
+        panel = page.locator("[data-part=panel]").nth(place)
+        panel.get_by_label("Door").select_option(door)
+        panel.get_by_role("button", name="Connect", exact=True).click()
+        panel.get_by_label("Event", exact=True).select_option("joinRoom")
+        panel.get_by_role("button", name="Emit").click()
+        expect(panel.get_by_text("This is required.").first).to_be_visible()
+        fields = panel.locator("[data-part=fields]")
+        fields.get_by_label("room", exact=True).fill("hall" if door == "plain" else "nowhere")
+        panel.get_by_role("button", name="Emit").click()
+        expect(panel.locator("[data-part=answer]")).to_be_visible()
+    for folded in page.locator(".panel__more").all():
+        folded.evaluate("(element) => { element.open = true; }")
+
+
 STATES = [
     State("the first page", _go("/")),
     State("the first page of a user", _go("/"), "alice"),
@@ -251,8 +312,16 @@ STATES = [
     State("the sign-up", _go("/accounts/signup/")),
     State("a sign-up that is refused", _refused_sign_up),
     State("the admin", _go("/admin/"), "admin"),
-    State("the dashboard", _go("/admin/rooms/"), "admin"),
+    State("the admin of the rooms", _go("/admin/rooms/"), "admin"),
+    State("the dashboard", _dashboard, "admin"),
+    State("live connections", _go("/admin/rooms/connection/"), "admin"),
+    State("live connections of nobody", _go("/admin/rooms/connection/?q=nobody"), "admin"),
     State("the check of access", _go("/admin/rooms/room/check-access/"), "admin"),
+    State("a verdict", _verdict, "admin"),
+    State("an impact", _impact, "admin"),
+    State("an invitation that is made in the admin", _inviting, "admin"),
+    State("a ban in the admin", _banning, "admin"),
     State("the console", _go("/console/"), "admin"),
+    State("the console over both doors", _console, "admin"),
     State("a page that is not there", _go("/nothing-here/")),
 ]
