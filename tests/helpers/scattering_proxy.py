@@ -1,7 +1,8 @@
 """A proxy that has never heard of sticky sessions: each request goes to the next server.
 
 Connections of clients stay open, and the requests on one are spread, too. A server that is gone is
-left out. ``python -m tests.helpers.scattering_proxy PORT SERVER_PORT...`` runs one by itself.
+left out. ``python -m tests.helpers.scattering_proxy PORT SERVER_PORT...`` runs one by itself; with
+``--away`` the first server opens all sessions, and the others get all of their further requests.
 """
 
 import asyncio
@@ -40,8 +41,9 @@ class _Head:
 class ScatteringProxy:
     """Spreads requests over servers on this machine; ``taken`` counts what each was given."""
 
-    def __init__(self, ports: list[int]) -> None:
+    def __init__(self, ports: list[int], *, away: bool = False) -> None:
         self.ports = ports
+        self._away = away
         self.taken: Counter[int] = Counter()
         self.port = 0
         self._turns = count()
@@ -89,7 +91,7 @@ class ScatteringProxy:
         head = await _read_head(reader)
         if head is None:
             return False
-        opened = await self._connect()
+        opened = await self._connect(is_further="sid=" in head.first_line)
         if opened is None:
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
             return True
@@ -105,10 +107,15 @@ class ScatteringProxy:
         finally:
             server_writer.close()
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _connect(
+        self, *, is_further: bool
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        ports = self.ports
+        if self._away:
+            ports = ports[1:] if is_further else ports[:1]
         turn = next(self._turns)
-        for later in range(len(self.ports)):
-            port = self.ports[(turn + later) % len(self.ports)]
+        for later in range(len(ports)):
+            port = ports[(turn + later) % len(ports)]
             with suppress(OSError):
                 opened = await asyncio.open_connection(HOST, port)
                 self.taken[port] += 1
@@ -204,8 +211,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await writer.drain()
 
 
-async def _main(port: int, server_ports: list[int]) -> None:
-    proxy = ScatteringProxy(server_ports)
+async def _main(port: int, server_ports: list[int], *, away: bool) -> None:
+    proxy = ScatteringProxy(server_ports, away=away)
     await proxy.start(port)
     print("ready", proxy.port, flush=True)  # noqa: T201
     await asyncio.Event().wait()
@@ -213,4 +220,5 @@ async def _main(port: int, server_ports: list[int]) -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(_main(int(sys.argv[1]), [int(port) for port in sys.argv[2:]]))
+        first, *others = [int(text) for text in sys.argv[1:] if text != "--away"]
+        asyncio.run(_main(first, others, away="--away" in sys.argv))
