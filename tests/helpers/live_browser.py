@@ -3,10 +3,10 @@
 import json
 import re
 from dataclasses import dataclass
-from http.cookiejar import CookieJar
+from http.cookiejar import Cookie, CookieJar
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import (
     HTTPCookieProcessor,
     HTTPRedirectHandler,
@@ -59,6 +59,17 @@ class Browser:
     def cookie_header(self) -> dict[str, str]:
         """The cookies as a request's header."""
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def adopt(self, name: str, value: str) -> "Browser":
+        """Take a cookie that the site has not set itself, such as a session made by its code."""
+        host = urlsplit(self._url).hostname or ""
+        self._jar.set_cookie(
+            Cookie(
+                *(0, name, value, None, False, host, False, False, "/", True),
+                *(False, None, False, None, None, {}, False),
+            )
+        )
+        return self
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Page:
         """Ask for a page; header names are written with underscores."""

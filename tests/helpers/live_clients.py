@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import socketio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -201,10 +202,12 @@ class PlainClient(Client):
 class PythonClient(Client):
     """python-socketio's own client."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, headers: Mapping[str, str]) -> None:
         super().__init__()
         self._namespace = namespace
-        self._client = socketio.AsyncClient(reconnection=False)
+        # By itself it sends its headers with the first poll alone.
+        self._http = aiohttp.ClientSession(headers=dict(headers))
+        self._client = socketio.AsyncClient(reconnection=False, http_session=self._http)
         self._refusal: list[Any] = []
         for name, handler in {
             "*": lambda event, *args: self.take(event, list(args)),
@@ -216,11 +219,10 @@ class PythonClient(Client):
     @classmethod
     async def connect(cls, caller: Caller) -> "PythonClient":
         """Come in, or raise ``ConnectRefusedError``."""
-        client = cls(caller.namespace)
+        client = cls(caller.namespace, caller.headers)
         try:
             await client._client.connect(
                 caller.url,
-                headers=dict(caller.headers),
                 auth=caller.auth,
                 namespaces=[caller.namespace],
                 transports=list(caller.transports),
@@ -228,6 +230,7 @@ class PythonClient(Client):
             )
         except socketio.exceptions.ConnectionError:
             await client._client.disconnect()
+            await client._http.close()
             refusal = client._refusal[0] if client._refusal else {"message": ""}
             raise ConnectRefusedError(refusal["message"], refusal.get("data")) from None
         client.sid = client._client.get_sid(caller.namespace)
@@ -257,6 +260,7 @@ class PythonClient(Client):
         await self._client.disconnect()
         # Its transport ends by itself, a moment later.
         await self._client.eio.wait()
+        await self._http.close()
 
 
 async def open_plain(caller: Caller) -> ClientConnection:

@@ -15,9 +15,18 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup()
 
-from django.contrib.auth import get_user_model  # noqa: E402
+from django.contrib.auth import (  # noqa: E402
+    BACKEND_SESSION_KEY,
+    HASH_SESSION_KEY,
+    SESSION_KEY,
+    get_user_model,
+)
+from django.contrib.auth.models import Group, Permission  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.contrib.sessions.models import Session  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from rooms import models, services  # noqa: E402
 from rooms.models import (  # noqa: E402
     Ban,
     DecisionRecord,
@@ -28,6 +37,17 @@ from rooms.models import (  # noqa: E402
     Namespace,
     Room,
 )
+
+# What a shell has at hand.
+SHELL = {
+    **{name: getattr(models, name) for name in models.__all__},
+    "Group": Group,
+    "Permission": Permission,
+    "Session": Session,
+    "User": get_user_model(),
+    "services": services,
+    "soon": lambda seconds: timezone.now() + timedelta(seconds=seconds),
+}
 
 
 def make_namespace(path: str, **fields: Any) -> None:
@@ -152,6 +172,24 @@ def read_room(namespace: str, name: str) -> dict[str, Any]:
     return {"is_open": room.is_open, "title": room.title}
 
 
+def sign_in(name: str) -> str:
+    """Make a user without a password, which would take long to hash, and a session of theirs."""
+    user = get_user_model()._default_manager.create_user(name)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return str(session.session_key)
+
+
+def type_into_shell(code: str, **names: Any) -> Any:
+    """Run what somebody might type into ``manage.py shell``; ``answer`` in it is given back."""
+    known: dict[str, Any] = {**SHELL, **names}
+    exec(code, known)  # noqa: S102 - the tests' own lines
+    return known.get("answer")
+
+
 DEEDS: dict[str, Callable[..., Any]] = {
     "namespace": make_namespace,
     "user": make_user,
@@ -171,6 +209,8 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "act": find_act,
     "read room": read_room,
     "registry": list_registry,
+    "sign in": sign_in,
+    "shell": type_into_shell,
 }
 
 
