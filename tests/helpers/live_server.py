@@ -135,7 +135,7 @@ class Clerk:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.live.clerk"],
             cwd=ROOT,
-            env=environment | {"SECRET_KEY": "the-clerk's", "ALLOWED_HOSTS": "localhost"},
+            env={"SECRET_KEY": "the-clerk's", "ALLOWED_HOSTS": "localhost"} | environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

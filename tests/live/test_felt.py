@@ -83,7 +83,7 @@ def site(
         servers[0].manage("migrate", "--verbosity", "0")
         for server in servers:
             server.start()
-        clerk = Clerk(servers[0].environment | {"SECRET_KEY": environment["SECRET_KEY"]})
+        clerk = Clerk(servers[0].environment)
         yield Site(servers, clerk)
         clerk.stop()
         for server in servers:
