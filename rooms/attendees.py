@@ -9,7 +9,7 @@ from realtime.exceptions import Refused
 from realtime.namespaces.socket import LinkState
 from rooms.accounts import Account
 from rooms.people import Standing
-from rooms.policy_values import Policy
+from rooms.policy_values import Policy, Sanction
 from rooms.presence import Place
 from rooms.rechecking import Attendance
 from rooms.registry import NamespaceDefaults
@@ -35,6 +35,9 @@ class AttendedSocket(Protocol):
     def role_changed(self, room: str) -> None:
         """Let a client that has asked what its person may do in a room ask again; never waits."""
 
+    def mute_changed(self, room: str, mute: Sanction | None) -> None:
+        """Tell this socket what keeps it from writing in a room, or that nothing does any more."""
+
     def end(self, code: str) -> None:
         """End this socket and tell it why."""
 
@@ -49,6 +52,8 @@ class Seated:
     room: str
     room_id: int
     standing: Standing
+    # What it knows to keep it from writing here.
+    mute: Sanction | None = None
     # Whether it has asked what it may do here, and the role that it was told then.
     has_asked_rights: bool = False
     told_role: str | None = None

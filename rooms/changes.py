@@ -5,6 +5,7 @@ what they change is found by the full re-check.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 
 from django.conf import settings
@@ -14,7 +15,19 @@ from django.db import models
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.dispatch import Signal
 
-from rooms.models import AccessRule, Ban, Grant, Invitation, Membership, Mute, Namespace, Room
+from realtime.exceptions import UsageError
+from realtime.namespaces.broadcast import of
+from rooms.models import (
+    AccessRule,
+    Ban,
+    Grant,
+    Invitation,
+    Membership,
+    Message,
+    Mute,
+    Namespace,
+    Room,
+)
 from rooms.models.versions import PEOPLE_KEY, SITE_KEY
 from rooms.versions import raise_versions
 
@@ -39,6 +52,7 @@ def connect_changes() -> None:
     for placed in _PLACED:
         _connect(post_save, _placed_changed, placed)
         _connect(post_delete, _placed_changed, placed)
+    _connect(post_save, _message_saved, Message)
     # A new grant only ever lets in, and it is the joiner's own.
     _connect(post_delete, _placed_changed, Grant)
     user_model = get_user_model()
@@ -99,6 +113,19 @@ def _user_saved(created: bool, update_fields: frozenset[str] | None = None, **_:
     is_moot = update_fields is not None and update_fields <= _MOOT_USER_FIELDS
     if not created and not is_moot:
         raise_versions(PEOPLE_KEY)
+
+
+def _message_saved(
+    instance: Message, created: bool, update_fields: frozenset[str] | None = None, **_: object
+) -> None:
+    """Tell the room of a message that is taken away, by whatever it is saved."""
+    is_moot = update_fields is not None and "removed_at" not in update_fields
+    if created or is_moot or instance.removed_at is None or instance.room.pair:
+        return
+    place = of(instance.room.namespace.path).in_(instance.room.name)
+    news = {"room": instance.room.name, "id": str(instance.pk), "offset": instance.offset}
+    with suppress(UsageError):  # in a process that reaches no sockets
+        place.emit("messageRemoved", news)
 
 
 def _people_changed(**_: object) -> None:

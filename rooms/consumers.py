@@ -35,14 +35,14 @@ from rooms.arriving import Arrival
 from rooms.attendees import Attendee, Seated
 from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
-from rooms.evicting import kicked
+from rooms.evicting import kicked, muted
 from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
 from rooms.listing import ROOMS_PAGE, list_rooms
 from rooms.models.tallies import TallyKind
 from rooms.moderator_events import ModeratorEvents
 from rooms.people import KnownPowers, Person
 from rooms.policy import unknown_room
-from rooms.policy_values import Decision, Policy
+from rooms.policy_values import Decision, Policy, Sanction
 from rooms.presence import Place
 from rooms.private_events import PrivateEvents
 from rooms.reading import (
@@ -399,6 +399,13 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         """Let a client that shows what its person may do ask again."""
         self.emit_now("rightsChanged", {"room": room})
 
+    def mute_changed(self, room: str, mute: Sanction | None) -> None:
+        """Tell the client what keeps its person from writing, or that nothing does any more."""
+        if mute is None:
+            self.emit_now("unmuted", {"room": room})
+        else:
+            self.emit_now("muted", muted(room, mute))
+
     async def has_left(self, room: str) -> None:
         """Tell whoever listens, and the hook, that a seat of this socket is free."""
         code = self._evictions.pop(room, self._end_code)
@@ -462,7 +469,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         except BaseException:
             await self._unhold(name, is_joined=is_joined)
             raise
-        self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing)
+        self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing, outcome.mute)
         self._powers.remember(outcome.standing.powers)
         await self._ask_again(name, begun_at, by_invitation=asked.invitation is not None)
         if not is_joined and not is_return:

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 
 from realtime.exceptions import Refused
 from rooms.attendees import Attendee, Seated
+from rooms.denials import Code, denial_message
+from rooms.policy_values import Sanction
 from rooms.rechecking import SIGNED_OUT, Verdict
+from rooms.shapes import instant
 
 # What somebody is told who is no longer let into a room, beside the code and the message.
 _KICKED_FIELDS = ("reason", "until", "ref")
@@ -60,12 +63,9 @@ def carry_out(judged: Iterable[Judged], *, tell: bool = True) -> Evictions:
             attendee.socket.end(verdict.ended)
             done.counts[attendee.place.namespace] += 1
             continue
-        for room, standing in verdict.standings.items():
+        for room in verdict.standings:
             if (seat := attendee.seats.get(room)) is item.seats.get(room) and seat is not None:
-                seat.standing = standing
-                if seat.has_asked_rights and standing.role != seat.told_role:
-                    seat.told_role = standing.role
-                    attendee.socket.role_changed(room)
+                _stay(item, room, seat)
         left = _put_out(item, tell=tell)
         if left:
             done.vacated.append(Vacated(attendee, left))
@@ -77,6 +77,29 @@ def kicked(room: str, refused: Refused) -> dict[str, object]:
     """Give what somebody is told who has to leave a room."""
     about = {key: refused.data[key] for key in _KICKED_FIELDS if key in refused.data}
     return {"room": room, "code": refused.code, "message": refused.message, **about}
+
+
+def muted(room: str, mute: Sanction) -> dict[str, object]:
+    """Give what somebody is told who may read but not write."""
+    return {
+        "room": room,
+        "until": instant(mute.expires_at) if mute.expires_at is not None else None,
+        "message": denial_message(
+            Code.MUTED, room, until=mute.expires_at, stated_reason=mute.reason
+        ),
+    }
+
+
+def _stay(item: Judged, room: str, seat: Seated) -> None:
+    """Note how somebody stands who stays, and tell them what of that is news."""
+    standing, mute = item.verdict.standings[room], item.verdict.mutes.get(room)
+    seat.standing = standing
+    if seat.has_asked_rights and standing.role != seat.told_role:
+        seat.told_role = standing.role
+        item.attendee.socket.role_changed(room)
+    if mute != seat.mute:
+        seat.mute = mute
+        item.attendee.socket.mute_changed(room, mute)
 
 
 def _put_out(item: Judged, *, tell: bool) -> tuple[tuple[Seated, Refused], ...]:

@@ -125,3 +125,11 @@ class Findings:
             return False
         is_spared = sanction.guests_only and subject.user_id is not None
         return not is_spared and subject.address in sanction.network
+
+
+def find_mute(policy: Policy, subject: Subject, now: datetime) -> Sanction | None:
+    """Find the mute that keeps a person from writing in a room the longest, if any does."""
+    namespace = policy.namespace
+    if not (policy.mutes or namespace.mutes or namespace.site_mutes):
+        return None
+    return Findings(namespace, policy, subject, now).mute()

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from rooms.findings import find_mute
 from rooms.history import Snapshot, snapshot
 from rooms.inviting import Invitations
 from rooms.models import Grant, Room, Seat
@@ -28,7 +29,7 @@ from rooms.people import (
     subject_of,
 )
 from rooms.policy import decide, is_final, shown_code, unknown_room
-from rooms.policy_values import Access, Action, Credentials, Decision, Policy, Proof
+from rooms.policy_values import Access, Action, Credentials, Decision, Policy, Proof, Sanction
 from rooms.policy_values import Grant as GrantValue
 from rooms.presence import Occupancy
 from rooms.records import Denial, record_denials
@@ -77,6 +78,8 @@ class Joined:
     sockets: int
     standing: Standing
     snapshot: Snapshot
+    # What keeps the person from writing there.
+    mute: Sanction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +367,14 @@ class _Batch:
             self.snapshots[key] = snapshot(
                 row, request.since, request.epoch, request.page, self.now
             )
+        policy = _policy(attempt)
         return Joined(
             room_id=row.pk,
             members=attempt.members,
             sockets=attempt.sockets,
             standing=attempt.standing,
             snapshot=self.snapshots[key],
+            mute=find_mute(policy, subject_of(request.person, attempt.standing), self.now),
         )
 
 

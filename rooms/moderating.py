@@ -5,7 +5,6 @@ the site that acts. Rows evict: whoever has to know that nobody is left asks ``r
 the commit. Source: DESIGN section 6, the moderators' events; section 7, "Roles".
 """
 
-import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -18,8 +17,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from realtime.conf import trusted_proxies
-from realtime.exceptions import Refused, UsageError
-from realtime.namespaces.broadcast import of
+from realtime.exceptions import Refused
 from rooms.banning import BanOrder, ban_together, network_of
 from rooms.denials import Code, denial_message
 from rooms.models import (
@@ -43,7 +41,7 @@ from rooms.policy_values import Role
 from rooms.powers import Floor, Whom, person_of, take_floor
 from rooms.ranks import role_rank
 from rooms.records import keep_act
-from rooms.shapes import GUEST_PREFIX, Shape, instant
+from rooms.shapes import GUEST_PREFIX
 from rooms.versions import raise_versions
 
 INVITATIONS_AT_ONCE = 100
@@ -139,14 +137,6 @@ def mute(
         row.full_clean(exclude=["room", "user", "created_by"])
         row.save()
         audit("mute", floor, _("Muted %(name)s.") % {"name": target.name}, target)
-        news: Shape = {
-            "room": floor.room.name,
-            "until": instant(row.expires_at) if row.expires_at is not None else None,
-            "message": denial_message(
-                Code.MUTED, floor.room.name, until=row.expires_at, stated_reason=reason
-            ),
-        }
-        _tell(floor.room.namespace.path, target, "muted", news)
     return row
 
 
@@ -158,7 +148,6 @@ def unmute(room: Room | int, whom: Whom, *, actor: Actor = None) -> int:
         lifted = _lift(Mute, floor, target)
         if lifted:
             audit("unmute", floor, _("Let %(name)s write.") % {"name": target.name}, target)
-            _tell(floor.room.namespace.path, target, "unmuted", {"room": floor.room.name})
     return lifted
 
 
@@ -221,12 +210,6 @@ def remove_message(room: Room | int, message_id: str | int, *, actor: Actor = No
         row.removed_by_id = _user_id(floor)
         row.save(update_fields=["removed_at", "removed_by"])
         audit("remove", floor, _("Removed message %(offset)d.") % {"offset": row.offset})
-        _emit(
-            floor.room.namespace.path,
-            floor.room.name,
-            "messageRemoved",
-            {"room": floor.room.name, "id": str(row.pk), "offset": row.offset},
-        )
 
 
 def clear_history(room: Room | int, *, actor: Actor = None) -> int:
@@ -426,22 +409,3 @@ def _user_id(floor: Floor) -> int | None:
 def _is_gone(row: Message) -> bool:
     """Say whether the author was a user who is deleted."""
     return row.user_id is None and not row.author_key.startswith(GUEST_PREFIX)
-
-
-def _tell(path: str, target: Person, event: str, news: Shape) -> None:
-    """Tell all sockets of a person in a namespace, on commit."""
-    if target.user_id is not None:
-        whom = of(path).user(target.user_id)
-    else:
-        live = Connection.objects.filter(namespace=path, guest_id=target.guest_id)
-        socket_ids = list(live.values_list("pk", flat=True))
-        if not socket_ids:
-            return
-        whom = of(path).in_(*socket_ids)
-    with contextlib.suppress(UsageError):  # in a process that reaches no sockets
-        whom.emit(event, news)
-
-
-def _emit(path: str, room: str, event: str, news: Shape) -> None:
-    with contextlib.suppress(UsageError):
-        of(path).in_(room).emit(event, news)

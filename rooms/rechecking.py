@@ -13,6 +13,7 @@ from django.utils import timezone
 from realtime.exceptions import Refused
 from rooms.accounts import Account, find_ended_sessions, read_accounts
 from rooms.denials import Code, denial_message
+from rooms.findings import find_mute
 from rooms.likeness import SharedDecisions
 from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
@@ -25,6 +26,7 @@ from rooms.policy_values import (
     NamespacePolicy,
     Policy,
     RuleSet,
+    Sanction,
 )
 from rooms.records import Denial, name_denials
 from rooms.refusals import refusal
@@ -63,7 +65,8 @@ class Verdict:
     """What is to become of one socket.
 
     ``ended`` is the code with which it ends, or empty; ``evicted`` what it is told of each room
-    that it has to leave; ``standings`` how it stands in the others.
+    that it has to leave; ``standings`` how it stands in the others, and ``mutes`` what keeps it
+    from writing in some of them.
     """
 
     socket_id: str
@@ -71,6 +74,7 @@ class Verdict:
     ended: str = ""
     evicted: Mapping[str, Refused] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
+    mutes: Mapping[str, Sanction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ class _Asking:
         self.ended: dict[str, str] = {}
         self.gone: list[_Gone] = []
         self.staying: dict[str, dict[str, Standing]] = {}
+        self.mutes: dict[str, dict[str, Sanction]] = {}
         # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
         inside = Credentials(now=now, is_joined=True, is_inside=True)
         self._decisions = SharedDecisions(inside)
@@ -178,6 +183,7 @@ class _Asking:
                 ended=self.ended.get(attendance.socket_id, ""),
                 evicted=evicted.get(attendance.socket_id, {}),
                 standings=self.staying.get(attendance.socket_id, {}),
+                mutes=self.mutes.get(attendance.socket_id, {}),
             )
             for attendance in self.attendances
         ]
@@ -258,6 +264,9 @@ class _Asking:
         if reason is not None:
             return _kicked_out(name, reason)
         subject = subject_of(attendance.person, standing)
+        mute = find_mute(policy, subject, self.now)
+        if mute is not None:
+            self.mutes.setdefault(attendance.socket_id, {})[name] = mute
         return self._decisions.decide(policy, subject, Action.JOIN)
 
     def _merge(self, own: Policy, found: FoundRoom) -> Policy:
@@ -355,7 +364,7 @@ def _denial(gone: _Gone) -> Denial:
 def instants_of(policy: Policy) -> Iterable[datetime]:
     """Give when something that is known of a room begins or ends."""
     own = [policy.opens_at, policy.closes_at]
-    own += [sanction.expires_at for sanction in policy.bans]
+    own += [sanction.expires_at for sanction in (*policy.bans, *policy.mutes)]
     return [
         *(at for at in own if at is not None),
         *_instants_of_rules(policy.rules),
@@ -364,7 +373,8 @@ def instants_of(policy: Policy) -> Iterable[datetime]:
 
 
 def _instants_of_namespace(policy: NamespacePolicy) -> Iterable[datetime]:
-    ends = [sanction.expires_at for sanction in (*policy.site_bans, *policy.bans)]
+    bans, mutes = (*policy.site_bans, *policy.bans), (*policy.site_mutes, *policy.mutes)
+    ends = [sanction.expires_at for sanction in (*bans, *mutes)]
     return [*(at for at in ends if at is not None), *_instants_of_rules(policy.rules)]
 
 

@@ -26,6 +26,7 @@ from rooms.models import (
     DecisionRecord,
     Grant,
     Membership,
+    Mute,
     Namespace,
     PolicyChange,
     Room,
@@ -808,3 +809,87 @@ async def test_a_room_that_opens_by_the_clock_is_told(room: Room, alice: User) -
             (shape,) = (await guest.hear("roomsChanged"))["changed"]
         assert shape["code"] is None
         assert (timezone.now() - soon).total_seconds() < FELT_WITHIN_S + SLACK_S
+
+
+def mute_by_service(room: Room, alice: User) -> None:
+    services.mute(room, alice, reason="spam")
+
+
+def mute_by_row(room: Room, alice: User) -> None:
+    Mute.objects.create(room=room, user=alice, reason="spam")
+
+
+def mute_in_the_namespace(room: Room, alice: User) -> None:
+    Mute.objects.create(namespace=room.namespace, user=alice, reason="spam")
+
+
+def mute_the_address(room: Room, alice: User) -> None:
+    del room, alice
+    Mute.objects.create(network="127.0.0.0/8", guests_only=False, reason="spam")
+
+
+def unmute_by_service(room: Room, alice: User) -> None:
+    services.unmute(room, alice)
+
+
+def unmute_by_row(room: Room, alice: User) -> None:
+    del room, alice
+    for mute in Mute.objects.all():
+        mute.delete()
+
+
+def unmute_by_clock(room: Room, alice: User) -> None:
+    del room, alice
+    mute = Mute.objects.get()
+    mute.expires_at = timezone.now() + timedelta(seconds=0.5)
+    mute.save()
+
+
+MUTES = {
+    "service": (mute_by_service, unmute_by_service),
+    "row": (mute_by_row, unmute_by_row),
+    "namespace": (mute_in_the_namespace, unmute_by_row),
+    "address": (mute_the_address, unmute_by_clock),
+}
+
+
+@pytest.mark.parametrize("how", MUTES)
+async def test_a_mute_is_heard_however_it_was_made_and_so_is_its_end(
+    how: str, door: str, room: Room, alice: User
+) -> None:
+    begin, end = MUTES[how]
+    async with serving() as site, somebody(site, door, alice) as person:
+        await person.join()
+        await sync_to_async(begin)(room, alice)
+        news = await person.hear("muted")
+        assert (news["room"], news["until"]) == ("csgo", None)
+        assert "spam" in news["message"]
+        (answer,) = await person.client.call("message", {"room": "csgo", "text": "hello?"})
+        assert answer["code"] == "muted"
+        await sync_to_async(end)(room, alice)
+        assert await person.hear("unmuted") == {"room": "csgo"}
+        (answer,) = await person.client.call("message", {"room": "csgo", "text": "hello!"})
+        assert answer["ok"]
+
+
+async def test_a_mute_that_was_there_before_the_join_is_no_news(room: Room, alice: User) -> None:
+    await sync_to_async(mute_by_row)(room, alice)
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        await recheck_everywhere()
+        await person.hears_only("success", "newUser")
+
+
+async def test_a_message_taken_away_by_a_save_is_heard(room: Room, alice: User) -> None:
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        (sent,) = await person.client.call("message", {"room": "csgo", "text": "oops"})
+
+        def remove() -> None:
+            message = room.messages.get(pk=sent["id"])
+            message.removed_at = timezone.now()
+            message.save()
+
+        await sync_to_async(remove)()
+        removed = await person.hear("messageRemoved")
+        assert removed == {"room": "csgo", "id": sent["id"], "offset": sent["offset"]}
