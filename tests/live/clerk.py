@@ -172,11 +172,6 @@ def read_room(namespace: str, name: str) -> dict[str, Any]:
     return {"is_open": room.is_open, "title": room.title}
 
 
-def issue_invitation(namespace: str, room: str, **fields: Any) -> str:
-    where = Room.objects.get(namespace__path=namespace, name=room)
-    return models.Invitation.objects.issue(where, **fields)[1]
-
-
 def sign_in(name: str) -> str:
     """Make a user without a password, which would take long to hash, and a session of theirs."""
     user = get_user_model()._default_manager.create_user(name)
@@ -214,7 +209,6 @@ DEEDS: dict[str, Callable[..., Any]] = {
     "act": find_act,
     "read room": read_room,
     "registry": list_registry,
-    "invitation": issue_invitation,
     "sign in": sign_in,
     "shell": type_into_shell,
 }
