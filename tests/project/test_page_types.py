@@ -23,7 +23,7 @@ OPTIONS = {
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("folder", ["js", "console"])
+@pytest.mark.parametrize("folder", ["js", "console", "admin"])
 def test_the_scripts_of_the_pages_keep_to_their_types(tmp_path: Path, folder: str) -> None:
     scripts = ROOT / "rooms" / "static" / "rooms" / folder
     assert any(scripts.glob("*.js"))
