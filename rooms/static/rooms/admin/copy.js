@@ -38,3 +38,6 @@ if (text instanceof HTMLTextAreaElement && csv instanceof HTMLButtonElement) {
     URL.revokeObjectURL(link.href);
   });
 }
+
+// A module: its names are its own.
+export {};
