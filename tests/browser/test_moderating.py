@@ -87,7 +87,7 @@ def test_a_troll_is_banned_with_an_address_from_the_live_list_and_it_is_undone(
     staff.get_by_role("button", name="Ban", exact=True).click()
     expect(staff.get_by_text("1 message was removed")).to_be_visible()
     expect(bob.get_by_text("You were banned from hall")).to_be_visible()
-    expect(bob.get_by_text("Be kind")).to_be_visible()
+    expect(bob.get_by_text("Be kind", exact=True)).to_be_visible()
     expect(message(alice, "what a bore you are")).to_have_count(0)
     expect(message(alice, "This message was removed.")).to_be_visible()
     staff.get_by_role("button", name="Undo").click()
