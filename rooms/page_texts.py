@@ -19,7 +19,7 @@ SAMPLES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
 ACCESS_TEXTS: "dict[str, LazyText]" = {
     "open": _("Open"),
-    "login": _("With account"),
+    "login": _("Account"),
     "password": _("Password"),
     "invitation": _("Invitation"),
     "members": _("Members"),

@@ -14,13 +14,13 @@ import { ListView } from "./list_view.js";
 import { Lobby } from "./lobby.js";
 import { LogView } from "./log_view.js";
 import { MembersView } from "./members_view.js";
+import { fetchEarly, once } from "./once.js";
 import { page, readData, roomUrl } from "./page.js";
 import { Pane } from "./pane.js";
 import { isGuest } from "./person.js";
 import { Room } from "./room.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Link } from "./socket.js";
-import { Switcher } from "./switcher.js";
 import { text } from "./texts.js";
 import { notifyElsewhere, Toasts } from "./toasts.js";
 import { isWaitedFor, Watches } from "./watches.js";
@@ -53,7 +53,11 @@ const composer = new Composer(root, () => log.toEnd());
 const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), entered);
 const newsOf = (/** @type {string} */ name) => rooms.get(name) ?? { unread: 0, mentions: 0 };
 const list = new ListView(root, lobby, { current: () => current, news: newsOf });
-const switcher = new Switcher(root, lobby, { news: newsOf, go });
+const switcher = once(async () => {
+  const { Switcher } = await import("./switcher.js");
+  return new Switcher(root, lobby, { news: newsOf, go });
+});
+fetchEarly(switcher);
 
 const openRoom = () => (current === null ? null : roomOf(current));
 const furniture = furnish({ root, link, composer, say, me: () => me, current: openRoom, roomOf });
@@ -309,7 +313,7 @@ new Shortcuts(root, {
     list.render();
     composer.focus();
   },
-  switchRoom: () => switcher.open(),
+  switchRoom: () => void switcher().then((made) => made.open(), () => say(text("away"))),
   step,
 });
 keepInStep({

@@ -4,6 +4,7 @@
 
 import { part, partAs, setText, show } from "./dom.js";
 import { takeDraft } from "./kept.js";
+import { fetchEarly, once } from "./once.js";
 import { page } from "./page.js";
 import { PrivateChats } from "./private_chats.js";
 import { PrivateView } from "./private_view.js";
@@ -32,11 +33,7 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
     const { makeMenus } = await import("./talk_tools.js");
     return makeMenus({ root, link, composer, chats, privately, me, tell });
   });
-  // The first sight of the page needs none of the menus; the first sign of a person fetches them,
-  // so that they are there when they are asked for, with or without a network by then.
-  for (const sign of ["pointermove", "pointerdown", "keydown"]) {
-    document.addEventListener(sign, () => void tools().catch(() => undefined), { once: true });
-  }
+  fetchEarly(tools);
   /** @param {(menus: import("./talk_menus.js").TalkMenus) => void} use */
   const withMenus = (use) => void tools().then(use, () => tell(text("away")));
   root.addEventListener("roomkey:menu", (event) => {
@@ -74,22 +71,6 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
   privately.render();
   return {
     render: (room) => show(moderate, room?.isJoined === true && room.rights?.moderates === true),
-  };
-}
-
-/** Make something when it is first asked for, and again if that failed.
- * @template T
- * @param {() => Promise<T>} make
- * @returns {() => Promise<T>} */
-function once(make) {
-  /** @type {Promise<T> | null} */
-  let made = null;
-  return () => {
-    made ??= make().catch((error) => {
-      made = null;
-      throw error;
-    });
-    return made;
   };
 }
 
