@@ -1,10 +1,12 @@
 """How the pages are made: for the keyboard alone, in either direction, small, and of this site."""
 
+import re
 from typing import Any
 
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.parts import enter, field, log, rooms
+from tests.browser.parts import enter, field, log, message, rooms, say
+from tests.browser.site import Site
 
 FIRST_VIEW_BYTES = 100_000
 
@@ -91,6 +93,29 @@ def test_a_page_from_right_to_left_is_the_mirror_of_itself(page: Page) -> None:
     for width in (320, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_short_message_stands_in_the_middle_of_a_row_that_fingers_can_hit(
+    site: Site, browser: Browser
+) -> None:
+    context = browser.new_context(
+        base_url=site.url, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    enter(page, "/place/hall/")
+    say(page, "the first of two")
+    say(page, "the second of two")
+    row = message(page, "the second of two")
+    expect(row).to_have_class(re.compile("message--grouped"))
+    whole = row.bounding_box()
+    text = row.locator(".message__text").bounding_box()
+    context.close()
+    assert whole
+    assert text
+    above = text["y"] - whole["y"]
+    below = whole["y"] + whole["height"] - text["y"] - text["height"]
+    assert whole["height"] >= 44
+    assert abs(above - below) <= 1
 
 
 def test_the_first_view_is_small_and_of_this_site_alone(page: Page) -> None:
