@@ -3,16 +3,12 @@
 This process has one channel on the layer and one group per occupied room, so the layer's cost per
 event grows with processes and never with sockets. The layer only wakes others up: it may lose
 messages, and losing it altogether leaves this process's own sockets served as before.
-This module alone maps names to group names.
 """
 
 import asyncio
-import itertools
 import logging
-import re
 import secrets
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any, Protocol
 
 from realtime.adapters.base import AdapterFigures, Broadcast, Member, Replies, RoomKey, Target
@@ -24,6 +20,14 @@ from realtime.adapters.envelope import (
     LayerMessage,
     LayerReply,
     LayerRequest,
+)
+from realtime.adapters.groups import (
+    EVERYBODY,
+    groups_of,
+    namespace_group,
+    probe_groups,
+    process_group,
+    room_group,
 )
 from realtime.adapters.link_frames import LayerLink
 from realtime.adapters.links import Links
@@ -45,13 +49,9 @@ PROBE_TIMEOUT_S = 1.0
 LINGER_S = 5.0
 MAX_UNSENT = 10_000
 MAX_REQUEST_S = 60.0
-_SOCKET_ID = re.compile(r"[A-Za-z0-9_-]{24}")
-PROCESS_ID_CHARACTERS = 8
 _REQUEST_ID_BYTES = 9
 # How long the answers of other processes may be on their way, beyond what was given to them.
 REPLY_SLACK_S = 0.25
-# The group of all processes, where each says that it lives.
-EVERYBODY = "everybody"
 # How long what a process says that it has sent may still be on its way.
 LOST_PATIENCE_S = 0.5
 # A flood of messages that are not ours must not become one of lines in the log.
@@ -77,42 +77,6 @@ class ChannelLayer(Protocol):
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
         """Send to all channels of a group."""
-
-
-def groups_of(broadcast: Broadcast) -> list[str]:
-    """Return the groups that reach every process with a socket that a broadcast is for."""
-    namespace = broadcast.namespace
-    if broadcast.users or len(broadcast.rooms) != 1:
-        # A user's sockets may be on any process that serves the namespace; and one in the groups
-        # of several rooms would hear the event once for each.
-        return [namespace_group(namespace)]
-    (name,) = broadcast.rooms
-    groups = [room_group(namespace, name)]
-    if _SOCKET_ID.fullmatch(name):
-        # A socket's id names its process: no group for each socket is needed.
-        groups.append(process_group(name[:PROCESS_ID_CHARACTERS]))
-    return groups
-
-
-def namespace_group(namespace: str) -> str:
-    """Return the group of all processes that serve a socket of this namespace."""
-    return _group("namespace", namespace)
-
-
-def room_group(namespace: str, room: str) -> str:
-    """Return the group of all processes with a socket in this room."""
-    return _group("room", namespace, room)
-
-
-def process_group(process_id: str) -> str:
-    """Return the group of one process."""
-    return _group("process", process_id)
-
-
-def _group(*parts: str) -> str:
-    # Group names take few characters and fewer than 100 of them; names of rooms are any text.
-    digest = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=20)
-    return f"roomkey.{digest.hexdigest()}"
 
 
 class ChannelLayerAdapter:
@@ -563,7 +527,7 @@ class ChannelLayerAdapter:
 
         The same word tells the others that we live.
         """
-        groups = self._probe_groups()
+        groups = probe_groups(self._layer, self._process_id)
         for group in groups:
             self._want(group)
         leaves = not self._serves
@@ -587,27 +551,6 @@ class ChannelLayerAdapter:
                 self._beat_s = asyncio.get_running_loop().time() - sent_at
                 self._be_back()
                 self._tell_counts()
-
-    def _probe_groups(self) -> list[str]:
-        """Return a group on each of the layer's hosts; the first is that of all processes."""
-        groups = [process_group(EVERYBODY)]
-        layer: Any = self._layer
-        # No public name of channels-redis says on which host a group lies.
-        host_count = len(getattr(layer, "_shards", (None,)))
-
-        def host_of(group: str) -> object:
-            return layer._get_shard(layer._get_group_channel_name(group))  # noqa: SLF001
-
-        if host_count == 1:
-            return groups
-        hosts = [host_of(groups[0])]
-        numbers = itertools.count()
-        while len(hosts) < host_count:
-            group = _group("probe", self._process_id, str(next(numbers)))
-            if host_of(group) not in hosts:
-                groups.append(group)
-                hosts.append(host_of(group))
-        return groups
 
     def _be_back(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 
-from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS
+from realtime.adapters.groups import PROCESS_ID_CHARACTERS
 from realtime.conf import Options
 from realtime.namespaces.authenticators import cookies_of
 from realtime.namespaces.guests import GUEST_COOKIE

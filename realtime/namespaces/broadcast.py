@@ -23,9 +23,9 @@ from realtime.adapters.channel_layer import (
     LAYER_TIMEOUT_S,
     ChannelLayer,
     ChannelLayerAdapter,
-    groups_of,
 )
 from realtime.adapters.envelope import EnvelopeCodec, LayerEvent, LayerMessage
+from realtime.adapters.groups import groups_of
 from realtime.adapters.memory import MemoryAdapter
 from realtime.exceptions import UsageError
 from realtime.namespaces import remote

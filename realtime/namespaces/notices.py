@@ -16,8 +16,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.adapters.base import Adapter, Target
-from realtime.adapters.channel_layer import EVERYBODY, process_group
 from realtime.adapters.envelope import LayerRequest
+from realtime.adapters.groups import EVERYBODY, process_group
 from realtime.namespaces.broadcast import (
     NO_PROCESS,
     hand_to_layer,

@@ -17,8 +17,9 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
 from realtime.adapters.base import Adapter, Broadcast
-from realtime.adapters.channel_layer import PROCESS_ID_CHARACTERS, ChannelLayer, ChannelLayerAdapter
+from realtime.adapters.channel_layer import ChannelLayer, ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.groups import PROCESS_ID_CHARACTERS
 from realtime.adapters.memory import MemoryAdapter
 from realtime.conf import Options
 from realtime.exceptions import Refused, UsageError

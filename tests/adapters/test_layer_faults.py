@@ -14,8 +14,9 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from bench.faults.machines import RedisServer, running_redis
 from realtime.adapters import channel_layer, peers
-from realtime.adapters.channel_layer import ChannelLayerAdapter, room_group
+from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import MESSAGE_TYPE, EnvelopeCodec
+from realtime.adapters.groups import room_group
 from tests.adapters.fakes import NAMESPACE, FakeMember, event, memory_adapter
 from tests.helpers import services
 from tests.helpers.waiting import until

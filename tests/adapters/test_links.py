@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from realtime.adapters import channel_layer, links
-from realtime.adapters.channel_layer import ChannelLayerAdapter, process_group
+from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.groups import process_group
 from realtime.adapters.link_frames import DataFrame, EndFrame, NoteFrame, TextFrame
 from realtime.adapters.links import Links, Reach
 from realtime.adapters.streams import PIECE_SIZE, WINDOW_BYTES, Stream, StreamBroken
