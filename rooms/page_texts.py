@@ -109,6 +109,10 @@ TEXTS: "dict[str, LazyText]" = {
     "join_again": _("Join again"),
     "join_heading": _("Join {room}"),
     "joining_now": _("Joining"),
+    "join_in": _("Join in {time}"),
+    "seconds": _("{seconds} s"),
+    "no_attempts_left": _("That was the last try for now."),
+    "too_many_attempts": _("Too many tries. Wait a little, then try again."),
     "asks.password": _("This room has a password."),
     "asks.invitation": _("This room is by invitation."),
     "asks.sign_in": _("This room asks who you are."),
@@ -172,7 +176,6 @@ PLURALS: "dict[str, LazyText]" = {
     "characters_left": ngettext_lazy("{count} character left", "{count} characters left"),
     "too_long": ngettext_lazy("{count} character too many", "{count} characters too many"),
     "attempts_left": ngettext_lazy("{count} try left.", "{count} tries left."),
-    "join_in": ngettext_lazy("Join in {count} s", "Join in {count} s"),
     "chip.waiting": ngettext_lazy("Reconnecting in {count} s", "Reconnecting in {count} s"),
 }
 

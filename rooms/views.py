@@ -11,7 +11,6 @@ from django.contrib.auth import get_user_model, login
 from django.contrib.auth.views import LoginView, RedirectURLMixin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -154,7 +153,6 @@ def _page_data(
             "transports": options().transports,
         },
         "urls": {"login": reverse("rooms:login"), "signup": reverse("rooms:signup")},
-        "icons": static("rooms/img/icons.svg"),
         "stateIcons": STATE_ICONS,
         "textMax": TEXT_MAX,
     }

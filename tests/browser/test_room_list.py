@@ -11,7 +11,9 @@ from tests.helpers.live_server import Clerk
 def icons(page: Page, name: str) -> list[str]:
     """The pictures of a row, of those that are shown."""
     uses = room_row(page, name).locator("use").all()
-    return [(use.get_attribute("href") or "").partition("#")[2] for use in uses if use.is_visible()]
+    return [
+        (use.get_attribute("href") or "").partition("#icon-")[2] for use in uses if use.is_visible()
+    ]
 
 
 def test_each_row_says_in_words_and_pictures_what_its_room_asks_for(
@@ -28,6 +30,21 @@ def test_each_row_says_in_words_and_pictures_what_its_room_asks_for(
         facts = room_row(alice, name).locator(".room-row__facts")
         expect(facts).to_contain_text(re.compile(words.replace(" ", r"\s+")))
         assert icons(alice, name) == pictures, name
+
+
+def test_pictures_come_with_the_page_and_need_no_network_later(page: Page) -> None:
+    page.goto("/place/hall/")
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    page.route("**/*", lambda route: route.abort())
+    say(page, "a row with pictures")
+    page.context.set_offline(True)
+    say(page, "another one")
+    expect(log(page)).to_contain_text("another one")
+    undrawn = """() => [...document.querySelectorAll("use")].filter((use) =>
+      use.checkVisibility() && use.getBoundingClientRect().width === 0).length"""
+    assert page.locator("use:visible").count() > 0
+    assert page.evaluate(undrawn) == 0
+    assert page.locator("use:not([href^='#'])").count() == 0
 
 
 def test_a_full_room_is_shown_full_to_those_outside(alice: Page, bob: Page) -> None:

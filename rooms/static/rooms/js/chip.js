@@ -42,6 +42,7 @@ export class Chip {
     if (count === 0 || !this.link.isLive) return;
     const words = countText("caught_up", count);
     setText(this.words, words);
+    this.root.toggleAttribute("data-news", true);
     this.say(words);
     window.clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.#render(), CAUGHT_UP_MS);
@@ -80,6 +81,7 @@ export class Chip {
 
   #render() {
     const { connection } = this.link;
+    this.root.removeAttribute("data-news");
     this.root.dataset.phase = this.#isPolling ? "polling" : connection.phase;
     this.root.toggleAttribute("data-again", this.#hasBeenLive || connection.attempt > 0);
     this.root.title = this.#isPolling ? text("chip.polling_why") : "";

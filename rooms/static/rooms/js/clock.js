@@ -18,6 +18,13 @@ export const wholeText = (at) => whole.format(at);
  * @param {Date} at @param {Date} now @returns {string} */
 export const untilText = (at, now) => (dayKey(at) === dayKey(now) ? clock : whole).format(at);
 
+/** How long something still takes: "42 s", or "9:05" from a minute on.
+ * @param {number} seconds @returns {string} */
+export function remainingText(seconds) {
+  if (seconds < 60) return text("seconds", { seconds: seconds.toLocaleString(locale) });
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
 /** One string per local day; equal for times of the same day.
  * @param {Date} at
  * @returns {string} */

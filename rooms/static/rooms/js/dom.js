@@ -1,8 +1,6 @@
 // @ts-check
 /** Small helpers over the DOM. Elements are found by `data-*`; text enters by `textContent` only. */
 
-import { page } from "./page.js";
-
 /** The element that plays `name` inside `root`, or is it.
  * @param {ParentNode} root
  * @param {string} name
@@ -49,12 +47,12 @@ export function show(element, shown) {
   if (element.hidden === shown) element.hidden = !shown;
 }
 
-/** Point the icon inside `root` at another picture of the sprite.
+/** Give the icon inside `root` another of the pictures that came with the page.
  * @param {ParentNode} root
  * @param {string} name */
 export function setIcon(root, name) {
   const use = root.querySelector("use");
-  const href = `${page.icons}#${name}`;
+  const href = `#icon-${name}`;
   if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
 }
 

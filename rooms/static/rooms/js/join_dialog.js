@@ -2,6 +2,7 @@
 /** The one dialog in which a refused join can be put right: its field and its way on follow the
  * refusal's code. */
 
+import { remainingText } from "./clock.js";
 import { part, partAs, setIcon, setText, show } from "./dom.js";
 import { loginUrl, signupUrl } from "./page.js";
 import { countText, knownText, text } from "./texts.js";
@@ -131,7 +132,7 @@ export class JoinDialog {
     this.signIn.href = loginUrl();
     this.signUp.href = signupUrl();
     show(this.submit, way !== "sign_in");
-    this.#fault(isAsking ? "" : faultText(denial), isFault);
+    this.#fault(isAsking ? "" : faultText(denial, way), isFault);
     setText(this.ref, denial.ref ? text("reference", { ref: denial.ref }) : "");
     show(this.ref, denial.ref !== undefined);
     this.#countDown(denial.retry_after ?? 0);
@@ -164,7 +165,7 @@ export class JoinDialog {
     const tick = () => {
       const left = Math.ceil((end - Date.now()) / 1_000);
       this.submit.disabled = left > 0;
-      setText(this.submit, left > 0 ? countText("join_in", left) : text("join"));
+      setText(this.submit, left > 0 ? text("join_in", { time: remainingText(left) }) : text("join"));
       if (left > 0) return;
       window.clearInterval(this.#timer);
       // What the throttle said is over.
@@ -195,8 +196,11 @@ function tokenOf(pasted) {
   return new URL(words, window.location.origin).searchParams.get("invite") ?? words;
 }
 
-/** @param {Denial} denial */
-function faultText({ message, attempts_left }) {
+/** @param {Denial} denial @param {Way | null} way */
+function faultText({ code, message, attempts_left }, way) {
+  // The button counts the seconds.
+  if (code === "rate_limited" && way === "password") return text("too_many_attempts");
   if (attempts_left === undefined) return message;
+  if (attempts_left === 0) return `${message} ${text("no_attempts_left")}`;
   return `${message} ${countText("attempts_left", attempts_left)}`;
 }

@@ -9,8 +9,7 @@
  * @property {{client: string, path: string, transports: string[]}} socket  the official client's
  *   module, where it connects, and how
  * @property {{login: string, signup: string}} urls
- * @property {string} icons  the SVG sprite
- * @property {Record<string, string>} stateIcons  its pictures for why a door is shut, by code
+ * @property {Record<string, string>} stateIcons  the pictures for why a door is shut, by code
  * @property {number} textMax  code points in one message
  */
 
