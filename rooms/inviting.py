@@ -31,9 +31,7 @@ class Invitations:
     @classmethod
     def read(cls, tokens: Iterable[str | None], persons: Collection[Person]) -> "Invitations":
         """Find the invitations of these tokens, and the grants that they left these persons."""
-        digests = {
-            token: token_digest(token) for token in tokens if token and len(token) <= TOKEN_MAX
-        }
+        digests = digests_of(tokens)
         if not digests:
             return cls()
         rows = {row.digest: row for row in Invitation.objects.filter(digest__in=digests.values())}
@@ -111,6 +109,11 @@ class Invitations:
             for grant in grants
             if grant.invitation_id is not None and _holder(grant) in keys
         }
+
+
+def digests_of(tokens: Iterable[str | None]) -> dict[str, str]:
+    """Give what each token is found by; one that cannot be ours has nothing."""
+    return {token: token_digest(token) for token in tokens if token and len(token) <= TOKEN_MAX}
 
 
 def _holder(grant: Grant) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from rooms.findings import find_mute
 from rooms.history import Snapshot, snapshot
-from rooms.inviting import Invitations
+from rooms.inviting import Invitations, digests_of
 from rooms.models import Grant, Room, Seat
 from rooms.models.people import GrantVia
 from rooms.models.records import RecordKind
@@ -156,15 +156,17 @@ class _Batch:
     snapshots: dict[tuple[int, int | None, str | None, int], Snapshot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        tokens = {request.invitation for request in self.requests}
         self.rooms = find_rooms(
             {(request.namespace, request.room) for request in self.requests},
             self.persons,
+            digests=set(digests_of(tokens).values()),
+            seated_at=self.now,
             may_remember=True,
         )
         self.standings = load_standings(self._where_standing_counts(), self.persons)
-        self.invitations = Invitations.read(
-            {request.invitation for request in self.requests}, self.persons
-        )
+        is_invited = any(found.has_invitations for found in self.rooms.values())
+        self.invitations = Invitations.read(tokens if is_invited else (), self.persons)
 
     @property
     def persons(self) -> list[Person]:
@@ -189,7 +191,7 @@ class _Batch:
         return counts
 
     def decide(self, attempt: _Attempt, occupancy: Occupancy | None = None) -> None:
-        """Decide one join; without ``occupancy`` as if there were seats enough."""
+        """Decide one join; without ``occupancy`` by what was seen of the seats before the lock."""
         request = attempt.request
         if occupancy is None:
             attempt.found = self.rooms.get((request.namespace, request.room))
@@ -330,27 +332,28 @@ class _Batch:
         if attempt.found is None:
             return unknown_room(attempt.request.room)
         subject = subject_of(attempt.request.person, attempt.standing)
-        credentials = self._credentials(attempt, attempt.found.row, occupancy)
+        credentials = self._credentials(attempt, attempt.found, occupancy)
         return decide(_policy(attempt), subject, Action.JOIN, credentials)
 
     def _shown(self, attempt: _Attempt, decision: Decision) -> Decision:
         if attempt.found is None:
             return decision
         subject = subject_of(attempt.request.person, attempt.standing)
-        credentials = self._credentials(attempt, attempt.found.row, None)
+        credentials = self._credentials(attempt, attempt.found, None)
         code = shown_code(decision, _policy(attempt), subject, credentials)
         return decision if code == decision.code else unknown_room(attempt.request.room)
 
     def _credentials(
-        self, attempt: _Attempt, row: Room, occupancy: Occupancy | None
+        self, attempt: _Attempt, found: FoundRoom, occupancy: Occupancy | None
     ) -> Credentials:
-        """Give what the attempt brings; uncounted, it meets a room with place for everybody."""
-        request = attempt.request
+        """Give what the attempt brings, and how full a room it meets."""
+        request, row = attempt.request, found.row
         given = Credentials(
             now=self.now,
             password=attempt.proof,
             invitation=self.invitations.proof(request.invitation, row.pk, request.person, self.now),
             is_joined=request.is_joined,
+            persons_present=found.persons_present,
         )
         if occupancy is None:
             return given

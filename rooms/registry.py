@@ -5,12 +5,13 @@ Synchronous reads for the pool, a fixed number of queries for any number of room
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, When
 
 from realtime.conf import options
 from rooms.laws import read_laws
-from rooms.models import Grant, Membership, Namespace, Room
+from rooms.models import Grant, Invitation, Membership, Namespace, Room, Seat
 from rooms.people import Person
 from rooms.policy_values import Access, NamespacePolicy, Policy
 from rooms.reading_versions import people_version, policy_version
@@ -41,7 +42,9 @@ class NamespaceFacts:
 class FoundRoom:
     """A room's row with the policy that it states.
 
-    ``has_standings`` is false where none of the persons asked about has a role or a grant in it.
+    ``has_standings`` is false where none of the persons asked about has a role or a grant in it,
+    ``has_invitations`` where none of the invitations asked about is one to it. ``persons_present``
+    is 0 unless they were asked for, the room has a capacity, and nobody asked about sits in it.
     ``version`` is that of what holds here, ``people_version`` that of users and groups, both as
     they were when the row was read.
     """
@@ -49,6 +52,8 @@ class FoundRoom:
     row: Room
     policy: Policy
     has_standings: bool = True
+    has_invitations: bool = True
+    persons_present: int = 0
     version: int = 0
     people_version: int = 0
 
@@ -86,12 +91,15 @@ def find_rooms(
     keys: Collection[tuple[str, str]],
     persons: Collection[Person] | None = None,
     *,
+    digests: Collection[str] = (),
+    seated_at: datetime | None = None,
     may_remember: bool = False,
 ) -> dict[tuple[str, str], FoundRoom]:
     """Read the rooms of these pairs of namespace path and name that are there.
 
     With ``persons`` the same query says whether any of them stands in a room, so that for most
-    joins no other has to be made; that also makes a hidden room cost what a missing one does.
+    joins no other has to be made; that also makes a hidden room cost what a missing one does. So it
+    does for the invitations of these ``digests``, and, with ``seated_at``, for rooms that are full.
     ``may_remember`` saves reading rules, bans and mutes again while nothing has changed; not for
     a transaction that changes any itself.
     """
@@ -106,6 +114,11 @@ def find_rooms(
     rooms = Room.objects.filter(wanted)
     if persons is not None:
         rooms = rooms.annotate(has_standings=_has_standings(persons))
+        if seated_at is not None:
+            rooms = _with_seats(rooms, persons, seated_at)
+    if digests:
+        invited = Invitation.objects.filter(room=OuterRef("pk"), digest__in=digests)
+        rooms = rooms.annotate(has_invitations=Exists(invited))
     return {
         (found.row.namespace.path, found.row.name): found
         for found in with_policies(rooms, may_remember=may_remember)
@@ -138,12 +151,32 @@ def with_policies(rooms: QuerySet[Room], *, may_remember: bool = False) -> list[
         FoundRoom(
             row,
             row.as_policy(policies[row.namespace_id], book.rooms[row.pk]),
-            getattr(row, "has_standings", True),
-            row.known_version,
-            row.known_people,
+            has_standings=getattr(row, "has_standings", True),
+            has_invitations=getattr(row, "has_invitations", True),
+            persons_present=_persons_beside(row),
+            version=row.known_version,
+            people_version=row.known_people,
         )
         for row in rows
     ]
+
+
+def _persons_beside(row: Room) -> int:
+    """Give the persons in a room read ``_with_seats`` where nobody asked about is one of them."""
+    return 0 if getattr(row, "has_seats", True) else getattr(row, "persons", 0) or 0
+
+
+def _with_seats(
+    rooms: QuerySet[Room], persons: Collection[Person], now: datetime
+) -> QuerySet[Room]:
+    """Count the persons in rooms that have a capacity, and say whether one asked about is there."""
+    seats = Seat.objects.present(now).filter(room_id=OuterRef("pk")).order_by()
+    count = seats.values("room_id").annotate(n=Count("person_key", distinct=True)).values("n")
+    keys = {person.key for person in persons}
+    return rooms.annotate(
+        persons=Case(When(capacity__isnull=False, then=Subquery(count))),
+        has_seats=Exists(seats.filter(person_key__in=keys)),
+    )
 
 
 def _has_standings(persons: Collection[Person]) -> Exists | Q:
