@@ -96,6 +96,8 @@ TEXTS: "dict[str, LazyText]" = {
     "over.room_closed": _("{room} is open again"),
     "over.namespace_closed": _("{room} is open again"),
     "over.room_full": _("There is a place in {room}"),
+    "over.banned": _("You are not banned from {room} any more"),
+    "over_words.banned": _("You may come in again."),
     "over_words": _("You waited for this: come in."),
     "watch": _("Watch for reopening"),
     "notify_me": _("Notify me when there is a place"),

@@ -56,6 +56,9 @@ def test_a_ban_says_until_when_in_local_time_and_whom_to_ask(bob: Page, mod: Pag
         expect(notice(bob)).to_contain_text("Reference for staff:")
     finally:
         act(mod, "unban", user=me)
+    expect(notice(bob)).to_contain_text("You are not banned from stage any more")
+    notice(bob).get_by_role("button", name="Join").click()
+    expect(field(bob)).to_be_visible()
 
 
 def test_a_room_that_closes_and_opens_again_is_waited_for(

@@ -212,6 +212,19 @@ def test_signing_out_takes_a_post_and_leads_home(client: Client, alice: Any) -> 
     assert "_auth_user_id" not in client.session
 
 
+@pytest.mark.parametrize("url", ["/", "/games/csgo/"])
+def test_the_pages_lead_staff_to_the_admin_and_nobody_else(
+    client: Client, games: Namespace, alice: Any, url: str
+) -> None:
+    make_room(games, "csgo")
+    link = 'href="/admin/"'
+    assert link not in text_of(client, url)
+    client.force_login(alice)
+    assert link not in text_of(client, url)
+    client.force_login(User.objects.create_user("keeper", is_staff=True))
+    assert link in text_of(client, url)
+
+
 def test_the_first_page_says_how_to_sign_in_while_debug_is_on(
     client: Client, settings: Any, alice: Any
 ) -> None:

@@ -20,6 +20,10 @@ const MOST_TYPING = 3;
 const FINAL = new Set(["banned", "unknown_room", "unknown_namespace"]);
 
 export class Pane {
+  /** Bans that the list has shown, too: once it does not, they are over.
+   * @type {WeakSet<Denial>} */
+  #listed = new WeakSet();
+
   /** @param {HTMLElement} root */
   constructor(root) {
     this.main = part(root, "main");
@@ -60,7 +64,7 @@ export class Pane {
     show(this.title, title !== "");
     const notice = denial
       ? refusal(headingOf(denial), denial, true)
-      : noticeOf(room, row, around.isLive);
+      : noticeOf(room, row, around.isLive, this.#isLifted(room, row));
     setText(this.role, room.role && !notice ? text(`my_role.${room.role}`) : "");
     show(this.role, room.role !== null && !notice);
     const hadFocus = this.talk.contains(document.activeElement);
@@ -69,6 +73,14 @@ export class Pane {
     else this.#renderTyping(room);
     // What was being used is gone: the keyboard and the screen reader go on where it is said why.
     if (notice && hadFocus) part(this.notice, "notice-heading").focus();
+  }
+
+  /** The list may be older than the news of a ban, and says nothing of its end until it has shown it.
+   * @param {Room} room @param {RoomRow | undefined} row */
+  #isLifted({ denial }, row) {
+    if (denial?.code !== "banned" || row === undefined) return false;
+    if (row.code === "banned") this.#listed.add(denial);
+    return row.code !== "banned" && this.#listed.has(denial);
   }
 
   /** @param {HTMLElement} shown @param {boolean} isInside */
@@ -134,8 +146,9 @@ export class Pane {
  * @param {Room} room
  * @param {RoomRow | undefined} row
  * @param {boolean} isLive
+ * @param {boolean} isLifted  whether there was a ban, and is none any more
  * @returns {Notice | null} */
-function noticeOf(room, row, isLive) {
+function noticeOf(room, row, isLive, isLifted) {
   const values = { room: room.name };
   if (room.isJoined) return null;
   const plain = { icon: "door", tone: /** @type {const} */ ("calm"), denial: null, canWatch: false };
@@ -147,10 +160,12 @@ function noticeOf(room, row, isLive) {
     const words = isLive ? "" : text("away");
     return { ...plain, heading: text("joining", values), words, again: null };
   }
-  const isOver = isWaitedFor(room.denial.code) && row !== undefined && !isWaitedFor(row.code);
-  if (isOver) {
-    const heading = text(`over.${room.denial.code}`, values);
-    return { ...plain, heading, words: text("over_words"), again: text("join") };
+  const { code } = room.denial;
+  const isOver = isWaitedFor(code) && row !== undefined && !isWaitedFor(row.code);
+  if (isOver || isLifted) {
+    const heading = text(`over.${code}`, values);
+    const words = knownText(`over_words.${code}`) ?? text("over_words");
+    return { ...plain, heading, words, again: text("join") };
   }
   const own = room.state === "evicted" ? "evicted" : "refused";
   const key = `${own}.${room.denial.code}`;
