@@ -1,12 +1,18 @@
 """Tries at passwords are counted, for a person in a room and for an address."""
 
+import os
+import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from ipaddress import ip_address
 
 import pytest
 from django.core.cache import cache
 
 from rooms.throttle import ADDRESS_SHARE, Limits, Throttled, Tried, give_back, take_try
+from tests.helpers.services import REDIS_URL, ROOT
 
 LIMITS = Limits(tries=3, window_s=600)
 HERE = ip_address("192.0.2.1")
@@ -71,3 +77,55 @@ def test_ipv6_addresses_of_one_subscriber_count_as_one() -> None:
 def test_no_tries_means_no_throttle() -> None:
     off = Limits(tries=0, window_s=600)
     assert [take_try("/p", "7", HERE, off).left for _ in range(50)] == [None] * 50  # type: ignore[union-attr]
+
+
+GUESSING = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+import django
+django.setup()
+from rooms.throttle import Limits, Tried, take_try
+
+def guess(number):
+    # A person in each of five rooms, all behind one address.
+    return isinstance(
+        take_try(f"/games/{number % 5}", "7", ip_address("192.0.2.1"), Limits(5, 600)), Tried
+    )
+
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as pool:
+    print(sum(pool.map(guess, range(400))))
+"""
+
+
+@pytest.mark.redis
+def test_processes_that_guess_at_once_share_their_tries() -> None:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+        "REDIS_URL": REDIS_URL,
+        "REDIS_PREFIX": f"test-{secrets.token_hex(6)}",
+        "DEBUG": "1",
+    }
+    with ExitStack() as stack:
+        guessers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", GUESSING],
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _process in range(2)
+        ]
+        for each in guessers:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        answers = [each.communicate("go\n", timeout=60)[0] for each in guessers]
+    # Five for the person in each room, and four times that for the address.
+    assert sum(map(int, answers)) == 5 * ADDRESS_SHARE
