@@ -56,6 +56,8 @@ REPLY_SLACK_S = 0.25
 LOST_PATIENCE_S = 0.5
 # A flood of messages that are not ours must not become one of lines in the log.
 DROPS_LOGGED_EVERY_S = 10.0
+# How much longer somebody listens who has heard of no other process.
+ALONE_S = 1.0
 # So many groups are asked about in one message.
 WANTS_PAGE = 1_000
 
@@ -275,8 +277,7 @@ class ChannelLayerAdapter:
             if awaited:
                 self._tell([process_group(EVERYBODY)], request)
             if include_self and self._serves:
-                own = await self._local.answer(operation, target, content, timeout_s)
-                gathering.answers.append(own)
+                await self._answer_own(request, gathering)
             if not gathering.is_complete:
                 async with asyncio.timeout(timeout_s + REPLY_SLACK_S):
                     await complete.wait()
@@ -285,6 +286,16 @@ class ChannelLayerAdapter:
         finally:
             del self._gatherings[request.id]
         return Replies(tuple(gathering.answers), gathering.missing)
+
+    async def _answer_own(self, request: LayerRequest, gathering: Gathering) -> None:
+        try:
+            gathering.answers.append(
+                await self._local.answer(
+                    request.operation, request.target, request.content, request.timeout_s
+                )
+            )
+        except TimeoutError:
+            gathering.failed.add(self._process_id)
 
     def figures(self) -> AdapterFigures:
         """Return what operators want to know."""
@@ -298,10 +309,17 @@ class ChannelLayerAdapter:
         )
 
     async def meet(self, patience_s: float) -> None:
-        """Find out who lives, for a process that has just come: ask, and listen so long."""
+        """Find out who lives, for a process that has just come: ask, and listen so long.
+
+        Whoever has heard nobody by then listens on for a while: the others may be busy.
+        """
         await self._until_subscribed(process_group(self._process_id))
         self._tell([process_group(EVERYBODY)], self._beat(asks=True))
         await asyncio.sleep(patience_s)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + ALONE_S
+        while not self._peers.living(loop.time()) and loop.time() < deadline:  # noqa: ASYNC110 - rare
+            await asyncio.sleep(ALONE_S / 20)
 
     async def post(self, process_id: str, message: LayerLink) -> bool:
         """Send a message of a link to one process; False where that failed."""

@@ -10,9 +10,10 @@ from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from realtime.adapters import local_room, lost_events
-from realtime.adapters.base import Adapter
+from realtime.adapters.base import Adapter, Replies, Target
 from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
+from realtime.adapters.memory import MemoryAdapter
 from realtime.protocol.wires import SocketIoWire
 from tests.adapters.fakes import NAMESPACE, FakeMember, Store, event, memory_adapter, numbered
 from tests.helpers import services
@@ -389,3 +390,14 @@ async def test_an_event_is_written_once_for_each_wire(settled: World) -> None:
     assert other[0].messages[0] is other[1].messages[0]
     assert plain[0].messages[0].parts == ('{"event":"x","args":[1]}',)
     assert other[0].messages[0].parts == ('42/games,["x",1]',)
+
+
+async def test_an_answer_that_does_not_come_in_time_is_missing_and_not_an_error() -> None:
+    async def answer(operation: str, target: Target, content: bytes) -> bytes:
+        del operation, target, content
+        await asyncio.Event().wait()
+        return b""
+
+    adapter = MemoryAdapter(Store(), answer)
+    replies = await adapter.request("any", Target("/"), b"", timeout_s=0.01)
+    assert replies == Replies((), ("this process",))

@@ -29,7 +29,8 @@ async def test_the_handshake_opens_a_session(application: RealtimeApplication) -
         assert text[0] == "0"
         handshake = json.loads(text[1:])
         assert set(handshake) == {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
-        assert len(handshake["sid"]) == 27
+        # Eight characters name the process, and 160 random bits are the secret.
+        assert len(handshake["sid"]) == 8 + 27
         assert handshake["upgrades"] == []
         assert (handshake["pingInterval"], handshake["pingTimeout"]) == (25_000, 20_000)
         assert handshake["maxPayload"] == 1_000_000

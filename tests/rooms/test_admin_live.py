@@ -1,5 +1,6 @@
 """Live connections in the admin: what the process says, kept true, and what staff do to one."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -65,7 +66,7 @@ async def test_the_page_of_a_connection_says_what_its_process_says(staff: Client
         text = await shown(staff, page("connection", "change", client.sid))
         assert "websocket" in text
         assert "0 bytes wait for the client" in text.replace("\xa0", " ")
-        assert "Answered 0 s ago" in text
+        assert re.search(r"Answered \d s ago", text)
         assert '<div class="readonly">csgo</div>' in text
         found = await sync_to_async(inspect_from_thread)(client.sid)
         assert found is not None

@@ -133,7 +133,8 @@ async def test_joining_again_is_answered_and_heard_by_nobody() -> None:
 async def test_a_denied_join_hears_err_once_and_nobody_else_anything(wants_ack: bool) -> None:
     async with serving() as site:
         here, client = await site.joined(), await site.connect()
-        await Room.objects.filter(name="csgo").aupdate(access="login")
+        # It evicts nobody, whenever the next re-check comes.
+        await Room.objects.filter(name="csgo").aupdate(capacity=1)
         answer = None
         if wants_ack:
             answer = await client.call("joinRoom", "csgo")
@@ -145,7 +146,7 @@ async def test_a_denied_join_hears_err_once_and_nobody_else_anything(wants_ack: 
         assert answer == (args[1] if wants_ack else None)
         assert (args[1]["ok"], args[1]["code"], args[1]["room"]) == (
             False,
-            "login_required",
+            "room_full",
             "csgo",
         )
         assert await DecisionRecord.objects.filter(
