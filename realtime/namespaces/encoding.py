@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 
 from realtime.exceptions import UsageError
 from realtime.protocol.encoded_event import EncodedArgs, EncodedEvent, encode_args
+from realtime.protocol.json_text import LoneSurrogate
 from realtime.protocol.socket_packets import RESERVED_EVENTS
 
 
@@ -23,6 +24,6 @@ def encode_arguments(args: Sequence[Any]) -> EncodedArgs:
 
 
 def _known_form(value: Any) -> Any:
-    if isinstance(value, Promise):
+    if isinstance(value, Promise | LoneSurrogate):
         return str(value)
     raise TypeError(f"{type(value).__name__} is not JSON serializable")

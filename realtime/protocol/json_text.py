@@ -5,6 +5,8 @@ What ``JSON.parse`` in a browser would refuse, or what would hurt this process, 
 Source: RFC 8259; Socket.IO protocol v5, "Packet encoding".
 """
 
+import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +19,25 @@ _decoder = msgspec.json.Decoder()
 # Never gives back, and takes an open string to the end of the text: otherwise each escaped quote
 # in one would be tried as the start of another, all the way to the end.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+
+
+class LoneSurrogate:
+    """A text with half of a surrogate pair in it, such as a cut emoji.
+
+    JSON can say it; UTF-8, logs and databases cannot. It is no ``str``, so that whatever asks for a
+    text refuses it and names the field. ``str()`` gives it with U+FFFD in the halves' places.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = _SURROGATE.sub("\ufffd", text)
+
+    def __str__(self) -> str:
+        return self._text
 
 
 def decode_json(text: str, *, max_depth: int) -> Any:
@@ -33,6 +52,45 @@ def decode_json(text: str, *, max_depth: int) -> Any:
         return _decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as error:
         raise ProtocolError("malformed JSON") from error
+
+
+def decode_event_json(text: str, *, max_depth: int) -> Any:
+    """Return what ``decode_json`` does, and a ``LoneSurrogate`` for each text that holds one.
+
+    For events alone: their sender is told which field it is, where ``decode_json`` would make it
+    a fault of the whole connection.
+    """
+    try:
+        return decode_json(text, max_depth=max_depth)
+    except ProtocolError as error:
+        if error.limit is not None or "\\u" not in text:
+            raise
+        try:
+            value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+            return _marked(value)
+        except (ValueError, RecursionError):
+            raise error from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, str):
+        return LoneSurrogate(value) if _SURROGATE.search(value) else value
+    if isinstance(value, list):
+        return [_marked(item) for item in value]
+    if isinstance(value, dict):
+        if any(map(_SURROGATE.search, value)):
+            return LoneSurrogate(", ".join(value))
+        return {key: _marked(item) for key, item in value.items()}
+    return value
 
 
 def _is_deeper(text: str, max_depth: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from realtime.exceptions import ProtocolError
-from realtime.protocol.json_text import decode_json
+from realtime.protocol.json_text import decode_event_json, decode_json
 from realtime.protocol.socket_packets import MAX_ACK_ID
 
 
@@ -40,7 +40,7 @@ PlainFrame = PlainEvent | PlainAck | PlainPing
 
 def decode_frame(text: str, *, max_depth: int) -> PlainFrame:
     """Read one frame; raises ``ProtocolError`` whose text tells the client what is wrong."""
-    frame = decode_json(text, max_depth=max_depth)
+    frame = _decode(text, max_depth)
     if not isinstance(frame, dict):
         raise ProtocolError("A frame is one JSON object.")
     kinds = [kind for kind in ("event", "ack", "ping") if kind in frame]
@@ -58,6 +58,16 @@ def decode_frame(text: str, *, max_depth: int) -> PlainFrame:
         raise ProtocolError('"event" is a text that is not empty.')
     ack_id = _ack_id(frame["id"], "id") if "id" in frame else None
     return PlainEvent(name, args, ack_id)
+
+
+def _decode(text: str, max_depth: int) -> Any:
+    try:
+        return decode_json(text, max_depth=max_depth)
+    except ProtocolError:
+        frame = decode_event_json(text, max_depth=max_depth)
+        if isinstance(frame, dict) and "event" in frame:
+            return frame
+        raise
 
 
 def _ack_id(value: Any, key: str) -> int:

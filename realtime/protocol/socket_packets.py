@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from realtime.exceptions import ProtocolError
-from realtime.protocol.json_text import decode_json
+from realtime.protocol.json_text import decode_event_json, decode_json
 
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
@@ -115,7 +115,8 @@ def _decode_text(text: str, max_attachments: int, max_depth: int) -> tuple[Socke
     ack_id, rest = _split_ack_id(rest)
     packet = SocketPacket(kind, namespace, None, ack_id)
     if rest:
-        packet.data = decode_json(rest, max_depth=max_depth)
+        decode = decode_event_json if kind is SocketType.EVENT else decode_json
+        packet.data = decode(rest, max_depth=max_depth)
         require_shape(packet)
     if is_binary and not count:
         packet.data = _fill_placeholders(packet.data, [])

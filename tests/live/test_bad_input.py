@@ -1,14 +1,22 @@
 """Rubbish from one client costs nobody else anything (DESIGN section 4; STYLE section 7)."""
 
+import asyncio
 import contextlib
 import itertools
 import json
 from typing import Any
 
-from websockets.asyncio.client import connect
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.helpers.live_clients import Caller, ConnectRefusedError, PlainClient
+from tests.helpers.live_clients import (
+    DEADLINE_S,
+    Caller,
+    ConnectRefusedError,
+    PlainClient,
+    open_plain,
+)
 from tests.live.conftest import Site, Visitors
 from tests.live.test_origins import FOREIGN
 from tests.live.test_plain_door import BAD_FRAMES
@@ -106,6 +114,68 @@ async def test_every_event_with_every_kind_of_value_is_refused_in_words(
             assert answer["message"], (event, value)
         assert not guest.ended.is_set()
         await guest.close()
+
+
+HALVES = {
+    "text": r'["message",{"room":"csgo","text":"half \ud83d"}]',
+    "nonce": r'["message",{"room":"csgo","text":"x","nonce":"\udc00"}]',
+    "data": r'["message",{"room":"csgo","text":"x","data":{"a":["\ud800"]}}]',
+    "room": r'["joinRoom",{"room":"\ud800"}]',
+    "args[0]": r'["joinRoom","\ud800"]',
+    "search": r'["rooms",{"search":"\ud800"}]',
+}
+
+
+@pytest.mark.parametrize("field", HALVES)
+async def test_half_a_surrogate_pair_is_refused_at_its_field_and_the_socket_goes_on(
+    site: Site, field: str
+) -> None:
+    name, payload = json.loads(HALVES[field])
+    sent = json.dumps({"event": name, "args": [payload], "id": 1})
+    plain = await open_plain(Caller(site.url, "/live"))
+    socket = await connect_socketio(site, "/live")
+    for once_more in range(2):
+        await plain.send(sent)
+        answer = await next_with(plain, '"ack":1')
+        assert_refused(json.loads(answer)["args"][0], field, once_more)
+        await socket.send(f"42/live,1{HALVES[field]}")
+        answer = await next_with(socket, "43/live,1")
+        assert_refused(json.loads(answer.removeprefix("43/live,1"))[0], field, once_more)
+    await plain.close()
+    await socket.close()
+
+
+async def test_half_a_surrogate_pair_comes_back_as_the_character_for_what_cannot_be_said(
+    site: Site,
+) -> None:
+    socket = await connect_socketio(site, "/")
+    await socket.send(r'421["echo","a\ud800",{"\udc00":1}]')
+    assert json.loads((await next_with(socket, "431")).removeprefix("431")) == ["a\ufffd", "\ufffd"]
+    await socket.close()
+
+
+def assert_refused(answer: dict[str, Any], field: str, once_more: int) -> None:
+    assert (answer["ok"], answer["code"]) == (False, "bad_request"), (answer, once_more)
+    assert answer["field"] == field
+    assert answer["message"]
+
+
+async def connect_socketio(site: Site, namespace: str) -> ClientConnection:
+    url = site.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    socket = await connect(url, proxy=None)
+    await socket.recv()
+    connect_packet = "40" if namespace == "/" else f"40{namespace},"
+    await socket.send(connect_packet)
+    await next_with(socket, connect_packet)
+    return socket
+
+
+async def next_with(socket: ClientConnection, start: str) -> str:
+    """Return the next message that holds this near its start."""
+    async with asyncio.timeout(DEADLINE_S):
+        while start not in (message := str(await socket.recv()))[:20]:
+            pass
+    return message
 
 
 async def send_packet(site: Site, packet: str) -> None:

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.exceptions import ProtocolError, UsageError
-from realtime.protocol.json_text import decode_json, encode_json
+from realtime.protocol.json_text import (
+    LoneSurrogate,
+    decode_event_json,
+    decode_json,
+    encode_json,
+)
 from tests.protocol.values import MAX_DEPTH, json_values
 
 REFUSED = {
@@ -23,7 +28,7 @@ REFUSED = {
     "lone high surrogate": r'"a\ud800b"',
     "high surrogate at the end": r'"\ud800"',
     "lone low surrogate": r'"\udc00"',
-    "low before high": r'"\udc00\ud800"',
+    "low surrogate before high": r'"\udc00\ud800"',
     "two low surrogates": r'"\udc00\udc00"',
     "raw surrogate": '"\ud800"',
     "raw NUL": '"\x00"',
@@ -43,6 +48,26 @@ REFUSED = {
 def test_what_browsers_would_refuse_or_choke_on_is_refused(text: str) -> None:
     with pytest.raises(ProtocolError):
         decode_json(text, max_depth=32)
+
+
+@pytest.mark.parametrize("what", [name for name in REFUSED if "surrogate" not in name])
+def test_events_are_read_as_strictly(what: str) -> None:
+    text = REFUSED[what]
+    for wrapped in (text, rf'{{"half":"\ud800","other":{text}}}'):
+        with pytest.raises(ProtocolError):
+            decode_event_json(wrapped, max_depth=32)
+    with pytest.raises(ProtocolError, match="deeper"):
+        decode_event_json('["\\ud800",' + "[" * 40 + "]" * 41, max_depth=32)
+
+
+def test_half_a_surrogate_pair_in_an_event_is_no_text_and_leaves_the_rest_as_it_is() -> None:
+    text = r'["e",{"a":"x\ud800y","b":[1.5,"ok",{"\udc00":1}]},"\ud83d\ude00"]'
+    name, fields, whole = decode_event_json(text, max_depth=32)
+    assert (name, whole) == ("e", "😀")
+    assert isinstance(fields["a"], LoneSurrogate)
+    assert str(fields["a"]) == "x\ufffdy"
+    assert fields["b"][:2] == [1.5, "ok"]
+    assert isinstance(fields["b"][2], LoneSurrogate)
 
 
 @pytest.mark.parametrize(
