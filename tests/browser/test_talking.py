@@ -215,6 +215,16 @@ def test_older_messages_come_in_above_without_moving_what_is_read(page: Page) ->
     assert abs(watched.evaluate(top) - before - 60) < 2
 
 
+def test_who_scrolls_to_the_very_top_reads_on_from_there(page: Page) -> None:
+    enter(page, "/place/long/")
+    expect(message(page, "line 151.")).to_have_count(1)
+    for first, older in ((151, 51), (51, 1)):
+        log(page).evaluate("log => log.scrollTo(0, 0)")
+        expect(message(page, f"line {older}.")).to_have_count(1)
+        # What stood first is still in sight, and the next way up leads on.
+        expect(message(page, f"line {first}.")).to_be_in_viewport()
+
+
 def test_people_who_come_together_are_one_line(people_of_hall: Page) -> None:
     expect(log(people_of_hall)).to_contain_text(
         re.compile(r"\S.* and 2 others joined"), timeout=10_000

@@ -93,7 +93,7 @@ export class LogView {
   }
 
   /** Change the rows without moving what is being read: the end stays the end, and otherwise the
-   * first row on the screen stays where it is.
+   * first message on the screen stays where it is.
    * @param {() => void} change */
   #keepPlace(change) {
     const anchor = this.#isAtEnd ? null : this.#firstOnScreen();
@@ -107,7 +107,8 @@ export class LogView {
     this.#height = this.scroller.scrollHeight;
   }
 
-  /** @returns {Element | null} */
+  /** The first message: a line between messages, such as a day's, goes up with what comes before it.
+   * @returns {Element | null} */
   #firstOnScreen() {
     const { top } = this.scroller.getBoundingClientRect();
     const rows = this.list.children;
@@ -117,7 +118,8 @@ export class LogView {
       if (rows[middle].getBoundingClientRect().bottom <= top) low = middle + 1;
       else high = middle;
     }
-    return rows[low] ?? null;
+    const first = [...rows].slice(low).find((row) => row.classList.contains("message"));
+    return first ?? rows[low] ?? null;
   }
 
   #scrolled() {
