@@ -127,7 +127,7 @@ class Check(NamespaceConsumer):
     async def ask_me(self, value: Any) -> tuple[Any, ...]:
         """Ask the same client back."""
         try:
-            return "ok", await self.call("question", value, timeout_s=0.4)
+            return "ok", await self.call("question", value, timeout_s=5)
         except AckTimeout:
             return ("timeout",)
 
