@@ -89,6 +89,13 @@ def _evicted(page: Page, clerk: Clerk) -> None:
     expect(notice(page)).to_contain_text("trapdoor has closed")
 
 
+def _moderated_hall(page: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="assembly hall")
+    clerk.do("member", namespace="/place", room="assembly hall", user="mod", role="moderator")
+    enter(page, "/place/assembly%20hall/")
+    expect(page.get_by_role("button", name="Moderate")).to_be_visible()
+
+
 def _toast(page: Page, clerk: Clerk) -> None:
     clerk.do("room", namespace="/place", name="snooze", is_open=False)
     page.goto("/place/snooze/")
@@ -281,6 +288,7 @@ STATES = [
     State("a search without a find", _searched),
     State("a room that is joined", _joined),
     State("a room that one moderates", lambda page, _: enter(page, "/place/court/"), "mod"),
+    State("a room with a longer name that one moderates", _moderated_hall, "mod"),
     State("the menu of a message", _chosen(None), "mod"),
     State("a ban that is asked about", _chosen("Ban…"), "mod"),
     State("a removal that is asked about", _chosen("Remove message…"), "mod"),
