@@ -34,7 +34,7 @@ from rooms.policy_values import Action, Credentials, Decision, Policy
 from rooms.reading_versions import raise_offset
 from rooms.records import Denial, record_denials
 from rooms.refusals import refusal
-from rooms.registry import FoundRoom, lock_rooms
+from rooms.registry import FoundRoom, hold_rooms, lock_rooms
 from rooms.shapes import Shape, message_shape, new_message_shape
 
 # Every so many messages a room drops what it keeps no longer.
@@ -91,9 +91,9 @@ class Sent:
 
 def send_messages(requests: list[SendRequest]) -> list[Sent | Exception]:
     """Decide and store drafts in order; a refused one is a ``Refused`` in its place."""
-    for _time in range(DECIDED_ANEW_MOST):
+    for attempt in range(DECIDED_ANEW_MOST):
         try:
-            return _send_messages(requests)
+            return _send_messages(requests, is_again=attempt > 0)
         except _OvertakenError:
             continue
     busy = Refused("busy", _("Too much is changing here. Try again in a moment."))
@@ -104,10 +104,15 @@ class _OvertakenError(Exception):
     """What was decided by has changed while the room's lock was waited for."""
 
 
-def _send_messages(requests: list[SendRequest]) -> list[Sent | Exception]:
+def _send_messages(requests: list[SendRequest], *, is_again: bool) -> list[Sent | Exception]:
     now = timezone.now()
+    room_ids = {request.room_id for request in requests}
     with transaction.atomic():
-        rooms = lock_rooms({request.room_id for request in requests}, may_remember=True)
+        if is_again:
+            # A statement that waits for a lock reads, beside the row, what held before it waited:
+            # behind a queue of moderators' acts that is never what holds then.
+            hold_rooms(room_ids)
+        rooms = lock_rooms(room_ids, may_remember=True)
         pacing = Pacing(rooms, now)
         verdicts = _decide_all(requests, rooms, pacing, now)
         allowed = [verdict.request for verdict in verdicts if verdict.refused is None]

@@ -9,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from realtime.exceptions import Refused
 from rooms import housekeeping, sending
 from rooms.models import DecisionRecord, Grant, Message, Room
+from rooms.registry import hold_rooms, lock_rooms
 from rooms.sending import Draft, Sent, send_messages, store_draft
 from rooms.shapes import message_shape
+from rooms.versions import raise_versions
 from tests.rooms.people import (
     appoint,
     fill,
@@ -241,6 +243,32 @@ def test_an_allowed_send_costs_one_query_besides_its_write(kind: str) -> None:
         "INSERT",
         "UPDATE",
     ]
+
+
+def test_a_send_that_is_overtaken_waits_for_the_room_before_it_decides_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # What a queue of moderators changes while the send waits behind them must not make it busy.
+    make_room()
+    guest = make_guest()
+    joined = join(guest)
+    asked: list[str] = []
+
+    def lock(room_ids: Any, **how: Any) -> Any:
+        found = lock_rooms(room_ids, **how)
+        if not asked:
+            raise_versions("/games")
+        asked.append("decide")
+        return found
+
+    def hold(room_ids: Any) -> None:
+        hold_rooms(room_ids)
+        asked.append("wait")
+
+    monkeypatch.setattr(sending, "lock_rooms", lock)
+    monkeypatch.setattr(sending, "hold_rooms", hold)
+    assert send(guest, joined).offset == 1
+    assert asked == ["decide", "wait", "decide"]
 
 
 def test_fifty_messages_cost_as_many_statements_as_one() -> None:
