@@ -6,6 +6,10 @@ stands before it (``rooms.throttle``). Source: FIELD section 0, fact 10; SAFETY 
 """
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
@@ -16,6 +20,8 @@ from realtime.exceptions import Refused
 
 THREADS = 2
 QUEUE = 32
+NICENESS = 10
+NICEST = 19
 
 
 class PasswordPool:
@@ -23,7 +29,9 @@ class PasswordPool:
 
     def __init__(self, threads: int = THREADS, queue: int = QUEUE) -> None:
         """Start no thread until the first check."""
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="room passwords")
+        self._executor = ThreadPoolExecutor(
+            threads, thread_name_prefix="room passwords", initializer=_give_way
+        )
         self._places = BoundedSemaphore(threads + queue)
 
     async def check(self, password: str, encoded: str) -> bool:
@@ -39,6 +47,18 @@ class PasswordPool:
         # is gone, and its place is free only then.
         checking.add_done_callback(lambda _done: self._places.release())
         return await asyncio.wrap_future(checking)
+
+
+def _give_way() -> None:
+    """Let the event loop run before this thread, and before those that Argon2 starts from it.
+
+    On Linux, where each thread has a niceness of its own; elsewhere it would be the process's.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(own + NICENESS, NICEST))
 
 
 def is_right(password: str, encoded: str) -> bool:

@@ -1,6 +1,8 @@
 """Room passwords are hashed in a pool of their own."""
 
 import asyncio
+import os
+import sys
 import threading
 
 import pytest
@@ -49,3 +51,14 @@ async def test_the_loop_goes_on_while_a_password_is_hashed(monkeypatch: pytest.M
     await asyncio.sleep(0)
     loop_went_on.set()
     assert await checking
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's")
+async def test_a_thread_that_hashes_gives_way_to_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    monkeypatch.setattr(passwords, "is_right", lambda _password, _encoded: niceness())
+    own = niceness()
+    assert await PasswordPool().check("a", "b") == min(own + 10, 19)
+    assert niceness() == own
