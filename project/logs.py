@@ -5,6 +5,7 @@ A time, a level, a logger, the message, and what the code gave by ``extra``.
 Text that came from a client can hold anything; here it stays inside its own line.
 """
 
+import codecs
 import datetime
 import json
 import logging
@@ -18,6 +19,8 @@ MAX_VALUE_CHARS = 200
 # `process` is the operating system's number in each record, so that ours has a longer name there.
 RENAMED = {"process_id": "process"}
 FORMATS = ("text", "json")
+# Found while the interpreter still finds codecs: the last lines are logged when it ends.
+_escape_bytes = codecs.getencoder("unicode_escape")
 BARE_VALUE = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 
@@ -105,5 +108,5 @@ def escape(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        each if each.isprintable() else _escape_bytes(each)[0].decode() for each in text
     )

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from rooms import policy
+from rooms import policy, services
 from rooms.admin.links import admin_url
 from rooms.impact import NAMED_MOST
 from rooms.models import (
@@ -613,6 +613,15 @@ def test_a_reference_is_looked_up_where_staff_ask(staff: Client, csgo: Room) -> 
     assert page("decisionrecord", "change", found.context["record"].pk) in found.content.decode()
     missing = staff.get(admin_url("rooms_check_access", ref="nothing"))
     assert "There is no record of this reference" in missing.content.decode()
+
+
+def test_a_reference_of_an_act_tells_what_was_done(staff: Client, csgo: Room) -> None:
+    bob = make_user("bob")
+    services.ban(csgo, bob)
+    ref = DecisionRecord.objects.get(kind="moderation").ref
+    shown = staff.get(admin_url("rooms_check_access", ref=ref)).content.decode()
+    assert "<strong>Banned" in shown
+    assert "was answered" not in shown
 
 
 def test_a_reference_of_anothers_room_is_none_for_a_moderator(csgo: Room) -> None:
