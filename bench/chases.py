@@ -185,9 +185,9 @@ class Chase:
                 self.tally.acks_s.append(time.monotonic() - asked_at)
                 self.tally.evicted += 1
             await chased.kicked.wait()
-            before = self._said
+            before = self.tally.said
             await asyncio.sleep(OUT_S)
-            self.tally.said_while_out += self._said - before
+            self.tally.said_while_out += self.tally.said - before
             if is_ban:
                 self._is_ok("unban", await chaser.ask("unban", whom))
             await chased.come_in()
