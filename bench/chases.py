@@ -32,7 +32,6 @@ from bench.pair import Served, served
 from bench.processes import HOST, LOAD_CORE, RunError
 
 ROOM = "chased"
-SPEAKERS = 4
 TICK_S = 0.01
 OUT_S = 0.05
 # Beyond the time that was given, for what is on its way.
@@ -139,15 +138,18 @@ class Chase:
         self._deadline = 0.0
         self._is_over = False
 
-    async def run(self, guests: int) -> None:
-        """Let ``guests`` be put out in turn until there were evictions enough."""
+    async def run(self, guests: int, speaking: int) -> None:
+        """Let ``guests`` be put out in turn until there were evictions enough.
+
+        The events of one socket are handled in order: it takes many ``speaking`` for much talk.
+        """
         chased = [Chased(self.tally) for _ in range(guests)]
         for number, each in enumerate(chased):
             await each.open(self._servers.port(number))
         chasers = [await self._open(number, ticket) for number, ticket in enumerate(self._tickets)]
         speakers = [
             await open_client(HOST, self._servers.port(number), DIALECTS["plain"])
-            for number in range(SPEAKERS)
+            for number in range(speaking)
         ]
         for speaker in speakers:
             await join(speaker, ROOM)
@@ -220,6 +222,7 @@ def main() -> None:
     parser.add_argument("--evictions", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=1_000.0, help="messages a second")
     parser.add_argument("--guests", type=int, default=16)
+    parser.add_argument("--speakers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=1_800.0, help="at most")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--server", default="uvicorn")
@@ -227,7 +230,7 @@ def main() -> None:
     pin(LOAD_CORE)
     with served(options.processes, server=options.server) as servers:
         chase = Chase(servers, _make_room(), options.rate, options.evictions, options.seconds)
-        asyncio.run(chase.run(options.guests))
+        asyncio.run(chase.run(options.guests, options.speakers))
     sys.stdout.write(chase.tally.lines())
     if chase.tally.violations:
         raise RunError("something of the room arrived after the eviction")

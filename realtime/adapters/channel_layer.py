@@ -113,6 +113,7 @@ class ChannelLayerAdapter:
         self._gatherings: dict[str, tuple[Gathering, asyncio.Event]] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._probing: asyncio.Task[None] | None = None
         self.links = Links(process_id, self)
         self._sent = SentCounts()
         self._heard = HeardCounts()
@@ -135,16 +136,22 @@ class ChannelLayerAdapter:
         self._want(process_group(self._process_id))
         self._want(process_group(EVERYBODY))
         create = asyncio.get_running_loop().create_task
+        self._probing = create(self._probe(), name="layer probe")
         self._tasks = [
             create(self._receive(), name="layer receive"),
             create(self._subscribe(), name="layer subscribe"),
             create(self._send(), name="layer send"),
-            create(self._probe(), name="layer probe"),
+            self._probing,
         ]
 
     async def stop(self) -> None:
         """Send what waits, as far as the layer takes it at once, and say good-bye."""
         await self.links.stop()
+        # A beat behind the good-bye would make us one of those who live, and then one who crashed.
+        self._serves = False
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait([self._probing], timeout=CANCEL_AGAIN_S)
         self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, leaves=True))
         try:
             async with asyncio.timeout(RETRY_S):

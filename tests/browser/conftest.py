@@ -54,8 +54,11 @@ Room.objects.create(namespace=place, name="podium", is_read_only=True)
 Room.objects.create(namespace=place, name="chess", slow_mode_s=2)
 court = Room.objects.create(namespace=place, name="court", title="Where a moderator is")
 long = Room.objects.create(namespace=place, name="long", title="A long history", last_offset=250)
+# Nobody writes here: its lines stay where they are, whichever test comes first.
+ages = Room.objects.create(namespace=place, name="ages", title="A closed book", last_offset=250)
 Message.objects.bulk_create(
-    Message(room=long, offset=n, author="Old", author_key="guest:old", text=f"line {{n}}.")
+    Message(room=room, offset=n, author="Old", author_key="guest:old", text=f"line {{n}}.")
+    for room in (long, ages)
     for n in range(1, 251)
 )
 Room.objects.create(namespace=place, name={PAYLOAD!r}, title={PAYLOAD!r})

@@ -90,9 +90,9 @@ def _evicted(page: Page, clerk: Clerk) -> None:
 
 
 def _moderated_hall(page: Page, clerk: Clerk) -> None:
-    clerk.do("room", namespace="/place", name="assembly hall")
-    clerk.do("member", namespace="/place", room="assembly hall", user="mod", role="moderator")
-    enter(page, "/place/assembly%20hall/")
+    clerk.do("room", namespace="/place", name="assembly room")
+    clerk.do("member", namespace="/place", room="assembly room", user="mod", role="moderator")
+    enter(page, "/place/assembly%20room/")
     expect(page.get_by_role("button", name="Moderate")).to_be_visible()
 
 

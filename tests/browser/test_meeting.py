@@ -108,7 +108,7 @@ def test_the_keyboard_alone_suffices(page: Page) -> None:
 
 
 def test_what_is_kept_of_a_long_talk_is_read_back_page_by_page(page: Page) -> None:
-    enter(page, "/place/long/")
+    enter(page, "/place/ages/")
     expect(log(page)).to_contain_text("line 250")
     expect(log(page)).not_to_contain_text("line 150.")
     for first in ("line 51.", "line 1."):

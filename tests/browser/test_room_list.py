@@ -146,6 +146,7 @@ def test_keys_find_switch_and_step_through_rooms(page: Page) -> None:
 def test_the_switcher_goes_to_other_namespaces_too(page: Page) -> None:
     enter(page, "/place/hall/")
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Go to a room")).to_be_focused()
     page.keyboard.type("gam")
     option = page.get_by_role("option", name="Games")
     expect(option).to_have_attribute("aria-selected", "true")

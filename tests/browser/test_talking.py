@@ -204,7 +204,7 @@ def test_what_came_while_one_read_elsewhere_is_counted_and_lined_off(
 
 
 def test_older_messages_come_in_above_without_moving_what_is_read(page: Page) -> None:
-    enter(page, "/place/long/")
+    enter(page, "/place/ages/")
     expect(message(page, "line 160.")).to_have_count(1)
     top = "row => row.getBoundingClientRect().top"
     log(page).evaluate("log => log.scrollTo(0, 250)")
@@ -216,7 +216,7 @@ def test_older_messages_come_in_above_without_moving_what_is_read(page: Page) ->
 
 
 def test_who_scrolls_to_the_very_top_reads_on_from_there(page: Page) -> None:
-    enter(page, "/place/long/")
+    enter(page, "/place/ages/")
     expect(message(page, "line 151.")).to_have_count(1)
     for first, older in ((151, 51), (51, 1)):
         log(page).evaluate("log => log.scrollTo(0, 0)")

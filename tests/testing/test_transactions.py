@@ -73,7 +73,7 @@ class SynchronousClaims:
             assert of("/lobby").call("question", timeout_s=5).responses == [0]
 
     def test_a_refusal_and_a_deadline_are_raised(self) -> None:
-        with enter_sync(deadline_s=0.05) as socket:
+        with enter_sync(deadline_s=0.5) as socket:
             with pytest.raises(Refused, match="Not here"):
                 socket.call("refuse")
             with pytest.raises(WaitFailed, match="waited for the event 'moved'"):
