@@ -107,6 +107,4 @@ def escape(text: str) -> str:
     """Return the text with each character that does not print, line ends included, as an escape."""
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() else _escape_bytes(each)[0].decode() for each in text
-    )
+    return "".join(each if each.isprintable() else _escape_bytes(each)[0].decode() for each in text)
