@@ -46,6 +46,8 @@ get_user_model().objects.create_user("dora", password="dora")
 get_user_model().objects.create_user("eve", password="eve", first_name={PAYLOAD!r})
 place = Namespace.objects.create(path="/place", title="Place " + {PAYLOAD!r}, welcome={PAYLOAD!r})
 Room.objects.create(namespace=place, name="hall", title="Where everybody is")
+# One test removes what somebody said here: nobody says anything else.
+Room.objects.create(namespace=place, name="square", title="Where a troll is")
 Room.objects.create(namespace=place, name="tunnel", title="Where connections are lost")
 Room.objects.create(namespace=place, name="a/b", title="A name with a slash")
 Room.objects.create(namespace=place, name="crew", access="members")

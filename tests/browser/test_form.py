@@ -107,6 +107,8 @@ def test_a_short_message_stands_in_the_middle_of_a_row_that_fingers_can_hit(
     say(page, "the second of two")
     row = message(page, "the second of two")
     expect(row).to_have_class(re.compile("message--grouped"))
+    # Until its ack is there it says so, in a line of its own.
+    expect(row).to_have_attribute("data-state", "sent")
     whole = row.bounding_box()
     text = row.locator(".message__text").bounding_box()
     context.close()

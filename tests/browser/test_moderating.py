@@ -70,15 +70,15 @@ def test_back_from_impact_keeps_what_was_typed_and_confirming_evicts(
 def test_a_troll_is_banned_with_an_address_from_the_live_list_and_it_is_undone(
     staff: Page, bob: Page, alice: Page
 ) -> None:
-    enter(bob, "/place/hall/")
-    enter(alice, "/place/hall/")
+    enter(bob, "/place/square/")
+    enter(alice, "/place/square/")
     say(bob, "what a bore you are")
     expect(message(alice, "what a bore you are")).to_be_visible()
     staff.goto(f"{LIVE}?q=bob")
-    row = staff.get_by_role("row").filter(has_text="hall")
+    row = staff.get_by_role("row").filter(has_text="square")
     row.get_by_role("link", name="Ban…").click()
     expect(staff.get_by_label("Account:")).to_have_value("bob")
-    expect(staff.get_by_label("Where:")).to_have_value("/place/hall")
+    expect(staff.get_by_label("Where:")).to_have_value("/place/square")
     staff.get_by_label("Address:").fill("192.0.2.66")
     staff.get_by_label("Reason:").fill("Be kind")
     staff.get_by_label("Remove their messages:").select_option("hour")
@@ -86,13 +86,13 @@ def test_a_troll_is_banned_with_an_address_from_the_live_list_and_it_is_undone(
     expect(staff.get_by_role("row").filter(has_text="named")).to_contain_text("bob")
     staff.get_by_role("button", name="Ban", exact=True).click()
     expect(staff.get_by_text("1 message was removed")).to_be_visible()
-    expect(bob.get_by_text("You were banned from hall")).to_be_visible()
+    expect(bob.get_by_text("You were banned from square")).to_be_visible()
     expect(bob.get_by_text("Be kind", exact=True)).to_be_visible()
     expect(message(alice, "what a bore you are")).to_have_count(0)
     expect(message(alice, "This message was removed.")).to_be_visible()
     staff.get_by_role("button", name="Undo").click()
     expect(staff.get_by_text("Undone. 1 message is back.")).to_be_visible()
-    enter(bob, "/place/hall/")
+    enter(bob, "/place/square/")
 
 
 def test_a_reference_says_why_somebody_cannot_join(staff: Page, page: Page) -> None:
