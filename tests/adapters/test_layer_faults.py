@@ -382,7 +382,7 @@ async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed(
     for name in ("PROBE_TIMEOUT_S", "LAYER_TIMEOUT_S", "SUBSCRIBE_TIMEOUT_S"):
         monkeypatch.setattr(channel_layer, name, 2.0)
     if not RedisServer.is_installed():
-        pytest.skip("no redis-server to start")
+        services.skip_unless_ci("no redis-server to start")
     prefix = f"test-{secrets.token_hex(6)}"
     with running_redis(tmp_path) as first, running_redis(tmp_path) as second:
         hosts = [first.url, second.url]

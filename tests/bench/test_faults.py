@@ -10,7 +10,7 @@ import pytest
 from bench.faults.checker import Record, check
 from bench.faults.machines import PostgresServer, RedisServer
 from bench.processes import ROOT
-from tests.helpers.services import POSTGRES_URL
+from tests.helpers.services import POSTGRES_URL, skip_unless_ci
 
 
 def history(*heard: list[int], start: int = 0, acked: int = 3) -> list[Record]:
@@ -76,9 +76,9 @@ def test_nothing_is_lost_doubled_or_out_of_order_while_something_breaks(
     name: str, tmp_path: Path
 ) -> None:
     if not RedisServer.is_installed():
-        pytest.skip("no redis-server to start")
+        skip_unless_ci("no redis-server to start")
     if name == "postgres_restart" and not PostgresServer.is_installed():
-        pytest.skip("no initdb to make a PostgreSQL with")
+        skip_unless_ci("no initdb to make a PostgreSQL with")
     small = ["--members", "20", "--per-s", "20", "--before-s", "1", "--after-s", "1"]
     small += ["--broken-s", "2", "--within-s", "8", "--history", str(tmp_path / "history.jsonl")]
     done = subprocess.run(

@@ -20,7 +20,7 @@ from tests.helpers.live_browser import Browser
 from tests.helpers.live_clients import Caller, Client, PlainClient, PythonClient
 from tests.helpers.live_server import Clerk, LiveServer, free_port
 from tests.helpers.postgres import empty_database
-from tests.helpers.services import POSTGRES_URL, REDIS_URL, ROOT
+from tests.helpers.services import POSTGRES_URL, REDIS_URL, ROOT, skip_unless_ci
 
 PAGE = (ROOT / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
@@ -106,7 +106,7 @@ def test_the_shell_script_is_one() -> None:
 def test_redis_takes_its_settings(tmp_path: Path) -> None:
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server is not installed here")
+        skip_unless_ci("redis-server is not installed here")
     port = free_port()
     config = tmp_path / "redis.conf"
     config.write_text(
