@@ -1,5 +1,7 @@
 """The engine's app config."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.core.signals import setting_changed
 
@@ -18,6 +20,7 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         """Check the options; follow settings that a test overrides."""
+        import_module("realtime.checks")
         options()
         trusted_proxies()
         process_noticed.connect(hear_tap, dispatch_uid="realtime.tap")

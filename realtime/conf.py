@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any, Final, get_origin
 
 from django.conf import settings
@@ -63,11 +64,15 @@ class Options:
     recovery_bytes: int = 1_048_576
     history_page: int = 100
     decision_days: int = 30
+    # Whether joins that were let in are recorded too: a row for each.
+    record_joins: bool = False
     recheck_s: float = 7.0
     # A process's claim on its connections: renewed and swept each quarter of it.
     lease_s: float = 20.0
     drain_s: float = 10.0
     database_threads: int = 4
+    # Objects after which the interpreter looks for garbage, in servers that we start.
+    gc_threshold: int = 20_000
     # Further origins allowed on both doors; "*" allows every one.
     allowed_origins: tuple[str, ...] = ()
     metrics_networks: tuple[str, ...] = ()
@@ -175,6 +180,15 @@ def trusted_proxies() -> tuple[Network, ...]:
     if any(network.prefixlen == 0 for network in networks):
         raise ImproperlyConfigured("TRUSTED_PROXIES: a network of all addresses trusts everybody.")
     return networks
+
+
+def client_folder() -> Path:
+    """Return the folder of the official client's builds."""
+    configured = options().client_files
+    if configured:
+        return Path(configured)
+    base = getattr(settings, "BASE_DIR", None)
+    return Path(base or Path.cwd()) / "node_modules" / "socket.io-client" / "dist"
 
 
 def forget_options() -> None:

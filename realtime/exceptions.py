@@ -22,6 +22,10 @@ class UsageError(RealtimeError):
     """Our own code used the engine wrongly: let it rise, it names what to do instead."""
 
 
+class NotReady(RealtimeError):  # noqa: N818 - a state, not an error
+    """What a process needs is not there yet; raised by ``started()``, which is tried again."""
+
+
 class SessionClosed(RealtimeError):  # noqa: N818 - an event, not an error
     """The other side is gone, or has been sent away; ``reason`` is a Socket.IO reason."""
 
@@ -47,6 +51,10 @@ class Refused(RealtimeError):  # noqa: N818 - the name of the contract
         self.code = code
         self.message = message
         self.data = data
+
+    def __str__(self) -> str:
+        """Give what people read; without this it would be a pair."""
+        return str(self.message)
 
     def answer(self) -> dict[str, Any]:
         """Return the ack's one argument."""

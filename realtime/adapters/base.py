@@ -157,6 +157,7 @@ class AdapterFigures:
     ``rooms`` are those with sockets of this process, counted by namespace; ``dropped_in`` and
     ``dropped_out`` messages between processes that were not understood or could not be handed
     over; ``unsent`` those that wait. ``beat_s`` is how long its own last word took to come back.
+    ``streams`` counts those to and from single processes by what became of them.
     """
 
     deliveries: int
@@ -166,6 +167,7 @@ class AdapterFigures:
     unsent: int = 0
     peers: int = 0
     beat_s: float | None = None
+    streams: Mapping[str, int] = field(default_factory=dict)
 
 
 class Adapter(Protocol):
@@ -218,10 +220,12 @@ class Adapter(Protocol):
         *,
         timeout_s: float,
         include_self: bool = True,
+        overtakes: bool = False,
     ) -> Replies:
         """Have every process do something for the target's sockets; return what they answer.
 
-        Waits for all processes that are known to live, at most ``timeout_s``.
+        Waits for all processes that are known to live, at most ``timeout_s``. A request that
+        ``overtakes`` does not wait for events that were published before it.
         """
 
     def figures(self) -> AdapterFigures:

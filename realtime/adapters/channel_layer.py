@@ -9,13 +9,15 @@ import asyncio
 import logging
 import secrets
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
+from realtime.adapters import layer_api
 from realtime.adapters.base import AdapterFigures, Broadcast, Member, Replies, RoomKey, Target
 from realtime.adapters.counts import HeardCounts, SentCounts
 from realtime.adapters.envelope import (
     EnvelopeCodec,
     LayerBeat,
+    LayerBundle,
     LayerEvent,
     LayerMessage,
     LayerReply,
@@ -29,24 +31,21 @@ from realtime.adapters.groups import (
     process_group,
     room_group,
 )
+from realtime.adapters.layer_api import ChannelLayer
 from realtime.adapters.link_frames import LayerLink
 from realtime.adapters.links import Links
 from realtime.adapters.memory import MemoryAdapter
 from realtime.adapters.peers import Gathering, Peers
+from realtime.adapters.subscriptions import Subscriptions
+from realtime.adapters.unsent import Unsent
 from realtime.exceptions import ProtocolError
 
 logger = logging.getLogger(__name__)
 
-# How long a join waits for the layer to route a room's events here; it is joined anyway.
-SUBSCRIBE_TIMEOUT_S = 2.0
-LAYER_TIMEOUT_S = 5.0
 CANCEL_AGAIN_S = 0.1
 CANCEL_MOST = 15
-RETRY_S = 1.0
 PROBE_INTERVAL_S = 0.5
 PROBE_TIMEOUT_S = 1.0
-# Groups whose last socket left are kept a moment: people come and go.
-LINGER_S = 5.0
 MAX_UNSENT = 10_000
 MAX_REQUEST_S = 60.0
 _REQUEST_ID_BYTES = 9
@@ -60,25 +59,6 @@ DROPS_LOGGED_EVERY_S = 10.0
 ALONE_S = 1.0
 # So many groups are asked about in one message.
 WANTS_PAGE = 1_000
-
-
-class ChannelLayer(Protocol):
-    """The part of Channels' layer API that is used here."""
-
-    async def new_channel(self, prefix: str = ...) -> str:
-        """Return a new channel of this process."""
-
-    async def receive(self, channel: str) -> dict[str, Any]:
-        """Wait for a message."""
-
-    async def group_add(self, group: str, channel: str) -> None:
-        """Route a group's messages to a channel."""
-
-    async def group_discard(self, group: str, channel: str) -> None:
-        """Undo ``group_add``."""
-
-    async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        """Send to all channels of a group."""
 
 
 class ChannelLayerAdapter:
@@ -101,14 +81,8 @@ class ChannelLayerAdapter:
         self._process_id = process_id
         # One that serves no sockets only asks: nobody is to wait for its answers.
         self._serves = serves
-        self._channel = ""
-        self._opened = asyncio.Event()
-        self._wanted: set[str] = set()
-        self._subscribed: set[str] = set()
-        self._waiting: dict[str, asyncio.Future[None]] = {}
-        self._leaving: dict[str, asyncio.TimerHandle] = {}
-        self._changed = asyncio.Event()
-        self._unsent: asyncio.Queue[tuple[list[str], LayerMessage]] = asyncio.Queue(MAX_UNSENT)
+        self._subscriptions = Subscriptions(layer, self._lose, self._forget_group)
+        self._unsent = Unsent(MAX_UNSENT)
         self._peers = Peers()
         self._gatherings: dict[str, tuple[Gathering, asyncio.Event]] = {}
         self._answering: set[asyncio.Task[None]] = set()
@@ -133,13 +107,13 @@ class ChannelLayerAdapter:
     async def start(self) -> None:
         """Open this process's channel and keep it served."""
         await self._local.start()
-        self._want(process_group(self._process_id))
-        self._want(process_group(EVERYBODY))
+        self._subscriptions.want(process_group(self._process_id))
+        self._subscriptions.want(process_group(EVERYBODY))
         create = asyncio.get_running_loop().create_task
         self._probing = create(self._probe(), name="layer probe")
         self._tasks = [
             create(self._receive(), name="layer receive"),
-            create(self._subscribe(), name="layer subscribe"),
+            create(self._subscriptions.run(), name="layer subscribe"),
             create(self._send(), name="layer send"),
             self._probing,
         ]
@@ -154,11 +128,12 @@ class ChannelLayerAdapter:
             await asyncio.wait([self._probing], timeout=CANCEL_AGAIN_S)
         self._tell([process_group(EVERYBODY)], LayerBeat(self._process_id, leaves=True))
         try:
-            async with asyncio.timeout(RETRY_S):
+            async with asyncio.timeout(layer_api.RETRY_S):
                 await self._unsent.join()
         except TimeoutError:
-            logger.warning("layer messages unsent at stop", extra={"count": self._unsent.qsize()})
-        for timer in (*self._leaving.values(), *self._doubts.values()):
+            logger.warning("layer messages unsent at stop", extra={"count": len(self._unsent)})
+        self._subscriptions.stop()
+        for timer in self._doubts.values():
             timer.cancel()
         tasks = {*self._tasks, *self._answering}
         # A layer's client may swallow a cancellation while it connects.
@@ -176,7 +151,7 @@ class ChannelLayerAdapter:
     def add(self, namespace: str, member: Member, user_id: str | None) -> None:
         """Let a socket hear its namespace, its user and its own id."""
         self._local.add(namespace, member, user_id)
-        self._want(namespace_group(namespace))
+        self._subscriptions.want(namespace_group(namespace))
 
     def remove(self, namespace: str, member: Member) -> frozenset[str]:
         """Forget a socket; return the rooms that it was in."""
@@ -185,28 +160,21 @@ class ChannelLayerAdapter:
         for room in entered:
             self._release_room(namespace, room)
         if not self._local.has_namespace(namespace):
-            self._unwant(namespace_group(namespace))
+            self._subscriptions.unwant(namespace_group(namespace))
         return rooms
 
     async def join(self, namespace: str, room: str, member: Member, *, hold: bool) -> None:
         """Put a socket into a room, and wait until other processes' events for it come here."""
         self._local.enter(namespace, room, member, hold=hold)
         group = room_group(namespace, room)
-        self._want(group)
+        self._subscriptions.want(group)
         self._room_of[group] = (namespace, room)
         await self._until_subscribed(group)
 
     async def _until_subscribed(self, group: str) -> None:
-        if group in self._subscribed or self.lost_at is not None:
-            return
-        ready = self._waiting.get(group)
-        if ready is None:
-            ready = self._waiting[group] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(SUBSCRIBE_TIMEOUT_S):
-                await asyncio.shield(ready)
-        except TimeoutError:
-            logger.warning("layer slow to subscribe", extra={"group": group})
+        # While the layer is away one is joined without it.
+        if self.lost_at is None:
+            await self._subscriptions.until_heard(group)
 
     def leave(self, namespace: str, room: str, member: Member) -> None:
         """Take a socket out of a room."""
@@ -262,6 +230,7 @@ class ChannelLayerAdapter:
         *,
         timeout_s: float,
         include_self: bool = True,
+        overtakes: bool = False,
     ) -> Replies:
         """Ask every process that lives, and wait for all of them, at most ``timeout_s``."""
         loop = asyncio.get_running_loop()
@@ -282,7 +251,7 @@ class ChannelLayerAdapter:
         self._gatherings[request.id] = (gathering, complete)
         try:
             if awaited:
-                self._tell([process_group(EVERYBODY)], request)
+                self._tell([process_group(EVERYBODY)], request, overtakes=overtakes)
             if include_self and self._serves:
                 await self._answer_own(request, gathering)
             if not gathering.is_complete:
@@ -310,9 +279,10 @@ class ChannelLayerAdapter:
             self._local.figures(),
             dropped_in=self.dropped_in,
             dropped_out=self.dropped_out,
-            unsent=self._unsent.qsize(),
+            unsent=len(self._unsent),
             peers=len(self._peers.living(asyncio.get_running_loop().time())),
             beat_s=self._beat_s,
+            streams=self.links.counts,
         )
 
     async def meet(self, patience_s: float) -> None:
@@ -331,7 +301,7 @@ class ChannelLayerAdapter:
     async def post(self, process_id: str, message: LayerLink) -> bool:
         """Send a message of a link to one process; False where that failed."""
         try:
-            async with asyncio.timeout(LAYER_TIMEOUT_S):
+            async with asyncio.timeout(layer_api.LAYER_TIMEOUT_S):
                 await self._layer.group_send(process_group(process_id), self._codec.seal(message))
         except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
             self._lose("link", error)
@@ -342,93 +312,42 @@ class ChannelLayerAdapter:
         """Say whether a process was heard lately."""
         return self._peers.is_living(process_id, asyncio.get_running_loop().time())
 
-    def _tell(self, groups: list[str], message: LayerMessage) -> None:
-        try:
-            self._unsent.put_nowait((groups, message))
-        except asyncio.QueueFull:
+    def _tell(self, groups: list[str], message: LayerMessage, *, overtakes: bool = False) -> None:
+        if not self._unsent.put(groups, message, overtakes=overtakes):
             # The layer is away: what must arrive is found by its offset.
             self.dropped_out += 1
 
     def _release_room(self, namespace: str, room: str) -> None:
         if not self._local.has_room(namespace, room):
-            self._unwant(room_group(namespace, room))
+            self._subscriptions.unwant(room_group(namespace, room))
 
-    def _want(self, group: str) -> None:
-        timer = self._leaving.pop(group, None)
-        if timer is not None:
-            timer.cancel()
-        if group not in self._wanted:
-            self._wanted.add(group)
-            self._changed.set()
-
-    def _unwant(self, group: str) -> None:
-        if group in self._wanted and group not in self._leaving:
-            loop = asyncio.get_running_loop()
-            self._leaving[group] = loop.call_later(LINGER_S, self._drop, group)
-
-    def _drop(self, group: str) -> None:
-        self._leaving.pop(group, None)
-        self._wanted.discard(group)
+    def _forget_group(self, group: str) -> None:
         self._room_of.pop(group, None)
         self._heard.forget_group(group)
-        self._changed.set()
-
-    async def _subscribe(self) -> None:
-        """Bring the layer's groups in line with what is wanted: one task, so nothing races."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(LAYER_TIMEOUT_S):
-                    await self._align_groups()
-            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
-                self._lose("subscribe", error)
-                await asyncio.sleep(RETRY_S)
-                self._changed.set()
-
-    async def _align_groups(self) -> None:
-        if not self._channel:
-            self._channel = await self._layer.new_channel()
-            self._opened.set()
-        failure: Exception | None = None
-        for group in tuple(self._wanted - self._subscribed):
-            try:
-                await self._layer.group_add(group, self._channel)
-            except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
-                # Others may lie on another host, which is there.
-                failure = error
-                continue
-            self._subscribed.add(group)
-            ready = self._waiting.pop(group, None)
-            if ready is not None and not ready.done():
-                ready.set_result(None)
-        for group in tuple(self._subscribed - self._wanted):
-            self._subscribed.discard(group)
-            await self._layer.group_discard(group, self._channel)
-        if failure is not None:
-            raise failure
 
     async def _send(self) -> None:
         while True:
-            groups, message = await self._unsent.get()
+            groups, message = await self._unsent.take()
+            failed = False
             try:
                 sealed = self._codec.seal(message)
                 # What waits behind it may be for another host.
-                patience_s = LAYER_TIMEOUT_S if self.lost_at is None else PROBE_TIMEOUT_S
+                patience_s = layer_api.LAYER_TIMEOUT_S if self.lost_at is None else PROBE_TIMEOUT_S
                 async with asyncio.timeout(patience_s):
                     for group in groups:
                         await self._layer.group_send(group, sealed)
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
-                self.dropped_out += 1
+                failed = True
                 self._lose("send", error)
             finally:
-                self._unsent.task_done()
+                count = self._unsent.done(message)
+                self.dropped_out += count if failed else 0
 
     async def _receive(self) -> None:
-        await self._opened.wait()
+        channel = await self._subscriptions.channel()
         while True:
             try:
-                message = await self._layer.receive(self._channel)
+                message = await self._layer.receive(channel)
             except (TypeError, ValueError) as error:
                 # Somebody else's bytes, which the layer took and could not read.
                 self._drop_incoming(error)
@@ -436,7 +355,7 @@ class ChannelLayerAdapter:
                 continue
             except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
                 self._lose("receive", error)
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(layer_api.RETRY_S)
                 continue
             self._take(message)
 
@@ -460,16 +379,15 @@ class ChannelLayerAdapter:
 
     def _hear(self, message: LayerMessage) -> None:
         if message.origin == self._process_id:
-            if isinstance(message, LayerBeat):
-                self._probes_out.discard(message.probe)
-                if not self._probes_out:
-                    self._probes_seen.set()
+            self._hear_myself(message)
             return
         now = asyncio.get_running_loop().time()
         match message:
             case LayerEvent():
-                self._note_count(message)
-                self._local.deliver(message.broadcast())
+                self._hear_event(message)
+            case LayerBundle():
+                for event in message.events:
+                    self._hear_event(event)
             case LayerBeat():
                 self._hear_beat(message, now)
             case LayerRequest():
@@ -496,6 +414,16 @@ class ChannelLayerAdapter:
         if self._serves and (beat.asks or counts):
             answer = LayerBeat(self._process_id, counts=counts)
             self._tell([process_group(beat.origin)], answer)
+
+    def _hear_myself(self, message: LayerMessage) -> None:
+        if isinstance(message, LayerBeat):
+            self._probes_out.discard(message.probe)
+            if not self._probes_out:
+                self._probes_seen.set()
+
+    def _hear_event(self, event: LayerEvent) -> None:
+        self._note_count(event)
+        self._local.deliver(event.broadcast())
 
     def _note_count(self, event: LayerEvent) -> None:
         if event.count is None or len(event.rooms) != 1:
@@ -545,7 +473,8 @@ class ChannelLayerAdapter:
         except Exception:
             logger.exception("request failed", extra={"operation": request.operation})
         reply = LayerReply(self._process_id, request.id, content)
-        self._tell([process_group(request.origin)], reply)
+        # Whoever asked waits for it, and it tells nothing that was said before.
+        self._tell([process_group(request.origin)], reply, overtakes=True)
 
     async def _probe(self) -> None:
         """Notice within two seconds that the layer is away, or back: our own word must return.
@@ -554,7 +483,7 @@ class ChannelLayerAdapter:
         """
         groups = probe_groups(self._layer, self._process_id)
         for group in groups:
-            self._want(group)
+            self._subscriptions.want(group)
         leaves = not self._serves
         messages = {
             group: self._codec.seal(LayerBeat(self._process_id, leaves=leaves, probe=group))
@@ -606,9 +535,7 @@ class ChannelLayerAdapter:
                 self._local.tell_lost(*self._room_of[group])
 
     def _lose(self, doing: str, error: Exception) -> None:
-        # A layer that comes back may have forgotten its groups.
-        self._subscribed -= self._wanted
-        self._changed.set()
+        self._subscriptions.begin_anew()
         self.steady_since = None
         if self.lost_at is None:
             self.lost_at = asyncio.get_running_loop().time()
@@ -616,7 +543,4 @@ class ChannelLayerAdapter:
                 "layer lost",
                 extra={"process_id": self._process_id, "doing": doing, "error": repr(error)},
             )
-            for ready in self._waiting.values():
-                if not ready.done():
-                    ready.set_result(None)
-            self._waiting.clear()
+            self._subscriptions.wait_no_longer()

@@ -60,6 +60,11 @@ class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
             count=count,
         )
 
+    @property
+    def is_for_room(self) -> bool:
+        """Whether it is for one room and nobody else, numbered or counted there."""
+        return self.offset is not None or self.count is not None
+
     def broadcast(self) -> Broadcast:
         """Return the broadcast that its origin published."""
         numbered = self.epoch is not None and self.offset is not None
@@ -74,6 +79,13 @@ class LayerEvent(msgspec.Struct, frozen=True, omit_defaults=True, tag="event"):
             volatile=self.volatile,
             number=Number(self.epoch or "", self.offset or 0) if numbered else None,
         )
+
+
+class LayerBundle(msgspec.Struct, frozen=True, omit_defaults=True, tag="bundle"):
+    """Several broadcasts on their way, in order, for the same group."""
+
+    origin: str
+    events: tuple[LayerEvent, ...]
 
 
 class LayerBeat(msgspec.Struct, frozen=True, omit_defaults=True, tag="beat"):
@@ -118,7 +130,7 @@ class LayerReply(msgspec.Struct, frozen=True, omit_defaults=True, tag="reply"):
     content: bytes | None = None
 
 
-LayerMessage = LayerEvent | LayerBeat | LayerRequest | LayerReply | LayerLink
+LayerMessage = LayerEvent | LayerBundle | LayerBeat | LayerRequest | LayerReply | LayerLink
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[LayerMessage] = msgspec.msgpack.Decoder(LayerMessage)
@@ -146,7 +158,9 @@ class EnvelopeCodec:
         if not isinstance(body, bytes) or not isinstance(mac, bytes) or len(body) > MAX_BODY_BYTES:
             raise ProtocolError("malformed layer message")
         if not any(hmac.compare_digest(mac, _mac(key, body)) for key in self._keys):
-            raise ProtocolError("layer message with a wrong code")
+            raise ProtocolError(
+                "layer message with a wrong code: of another SECRET_KEY, or not ours"
+            )
         try:
             return _decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

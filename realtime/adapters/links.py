@@ -98,6 +98,16 @@ class Links:
         """How many streams are open."""
         return sum(map(len, self._streams.values()))
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of streams: opened from here, accepted from others, broken, dropped."""
+        return {
+            "opened": self.opened,
+            "accepted": self.accepted,
+            "broken": self.broken,
+            "dropped": self.dropped,
+        }
+
     def lives(self, process_id: str) -> bool:
         """Say whether a process was heard lately."""
         return self._post.lives(process_id)

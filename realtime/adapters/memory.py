@@ -191,6 +191,7 @@ class MemoryAdapter:
         *,
         timeout_s: float,
         include_self: bool = True,
+        overtakes: bool = False,
     ) -> Replies:
         """Do it here: there is no other process."""
         if not include_self:

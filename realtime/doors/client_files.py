@@ -12,9 +12,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
-from django.conf import settings
-
-from realtime.conf import options
+from realtime.conf import client_folder, options
 from realtime.doors.http_answers import TEXT, Headers, respond
 from realtime.namespaces.addresses import header_values
 from realtime.transports.base import Scope, Send
@@ -71,15 +69,6 @@ async def find_client_file(name: str) -> ClientFile | None:
         return None
     path = client_folder() / name
     return await asyncio.to_thread(_load, path, NAMES[name])
-
-
-def client_folder() -> Path:
-    """Return the folder of the client's builds."""
-    configured = options().client_files
-    if configured:
-        return Path(configured)
-    base = getattr(settings, "BASE_DIR", None)
-    return Path(base or Path.cwd()) / "node_modules" / "socket.io-client" / "dist"
 
 
 def _takes_gzip(scope: Scope) -> bool:

@@ -33,7 +33,7 @@ UNCOUNTED = frozenset(
         # A number of a pair that the other name counts.
         *("ping_interval_s", "events_burst", "joins_burst", "password_window_s"),
         # How often, how long and where: no limits.
-        *("history_page", "decision_days", "recheck_s", "drain_s"),
+        *("history_page", "decision_days", "record_joins", "recheck_s", "drain_s", "gc_threshold"),
         *("allowed_origins", "metrics_networks", "metrics_token", "parser", "transports"),
         *("serve_client", "client_files", "socketio_path", "ws_prefix", "authenticators"),
     }
@@ -163,6 +163,8 @@ def _between_processes(figures: Figures) -> Iterator[Metric]:
         gauges.append(("layer_beat_seconds", text, adapter.beat_s))
     for name, text, value in gauges:
         yield _gauge(name, text, figures, _bare(value))
+    text = "Streams to and from single processes (polling requests, WebSockets), by what became"
+    yield _counter("streams", text, figures, _by_one(adapter.streams), ("outcome",))
 
 
 def _database(figures: Figures) -> Iterator[Metric]:

@@ -87,5 +87,7 @@ def _parse(text: object) -> Address | None:
         address = ip_address(str(text))
     except ValueError:
         return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped or address
+    if isinstance(address, IPv4Address):
+        return address
+    # Through which of our interfaces it came is no part of an address, and no column takes it.
+    return address.ipv4_mapped or IPv6Address(int(address))

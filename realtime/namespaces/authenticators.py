@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from realtime.conf import options
-from realtime.exceptions import Refused
+from realtime.exceptions import Refused, UsageError
 from realtime.namespaces.database import in_database
 from realtime.namespaces.guests import (
     GUEST_COOKIE,
@@ -41,11 +41,17 @@ SHARED_GUEST = "guest_id"
 
 
 async def authenticate(scope: Scope, auth: dict[str, Any]) -> Identity:
-    """Return who it is; raises ``Refused`` when an authenticator does, or when none knows."""
+    """Return who it is; raises ``Refused`` when an authenticator does, or when none knows.
+
+    Raises ``UsageError`` for one that gives something else than an identity.
+    """
     for path in options().authenticators:
         identity = await import_string(path)(scope, auth)
-        if identity is not None:
-            return _as_guest(scope, identity) if _is_nobody(identity) else identity
+        if identity is None:
+            continue
+        if not isinstance(identity, Identity):
+            raise UsageError(f"{path} gave {type(identity).__name__}, not an Identity or None")
+        return _as_guest(scope, identity) if _is_nobody(identity) else identity
     raise Refused("login_required", _("Sign in to connect."))
 
 

@@ -19,13 +19,10 @@ from django.conf import settings
 from django.db import transaction
 
 from realtime.adapters.base import Adapter, Broadcast, NothingStored, Number, Target
-from realtime.adapters.channel_layer import (
-    LAYER_TIMEOUT_S,
-    ChannelLayer,
-    ChannelLayerAdapter,
-)
+from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec, LayerEvent, LayerMessage
 from realtime.adapters.groups import groups_of
+from realtime.adapters.layer_api import LAYER_TIMEOUT_S, ChannelLayer
 from realtime.adapters.memory import MemoryAdapter
 from realtime.exceptions import UsageError
 from realtime.namespaces import remote
@@ -365,7 +362,7 @@ def _require_reach() -> None:
     if layer is None or isinstance(layer, InMemoryChannelLayer):
         raise UsageError(
             "this process serves no sockets, and the in-memory channel layer reaches no other: "
-            "set REDIS_URL"
+            "set REDIS_URL, or in settings of your own a CHANNEL_LAYERS that joins processes"
         )
 
 
@@ -393,5 +390,6 @@ async def hand_to_layer(groups: Iterable[str], message: LayerMessage, *, about: 
             sealed = codec.seal(message)
             for group in groups:
                 await layer.group_send(group, sealed)
-    except Exception:
-        logger.exception("not handed to the layer", extra={"event": about})
+    except Exception as error:  # noqa: BLE001 - layers raise what their clients raise
+        # A layer that is away is no fault of the code: what failed is said, not where.
+        logger.error("not handed to the layer", extra={"event": about, "error": repr(error)})

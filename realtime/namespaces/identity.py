@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.utils.timezone import get_default_timezone, is_naive, make_aware
+
+from realtime.exceptions import UsageError
+
 GUEST_PREFIX = "guest:"
 
 
@@ -26,7 +30,7 @@ class Identity:
     """A person. ``name`` is what others see; ``guest_token`` lets a guest be the same again.
 
     ``session_key`` is the browser session that the socket belongs to, a secret; the socket ends
-    with it, and at ``expires_at`` where there is one.
+    with it, and at ``expires_at`` where there is one; a naive one is of ``TIME_ZONE``.
     """
 
     user: Any
@@ -37,7 +41,16 @@ class Identity:
     session_key: str | None = None
 
     def __post_init__(self) -> None:
-        """Fill in the name of a user that was given without one."""
+        """Fill in the name of a user that was given without one, and the zone of a naive time.
+
+        Raises ``UsageError`` for nobody at all: whoever looked for a user has found none.
+        """
+        if self.user is None:
+            raise UsageError("Identity(None) is nobody: give None in its place, or raise Refused")
+        # Where USE_TZ is off Django's own times are naive, that of a session's end among them.
+        if self.expires_at is not None and is_naive(self.expires_at):
+            aware = make_aware(self.expires_at, get_default_timezone())
+            object.__setattr__(self, "expires_at", aware)
         if not self.name and self.guest_id is None:
             object.__setattr__(self, "name", shown_name(self.user))
 

@@ -46,10 +46,14 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Echoes:
-    """What the receivers on all processes returned; ``missing`` processes did not in time."""
+    """What the receivers on all processes returned; ``missing`` processes did not in time.
+
+    With ``is_lost`` the layer does not answer: who is there is not known.
+    """
 
     answers: list[Any]
     missing: tuple[str, ...] = ()
+    is_lost: bool = False
 
 
 def notify(topic: str, *args: Any) -> None:
@@ -109,15 +113,17 @@ async def ask(topic: str, *args: Any, timeout_s: float) -> Echoes:
 async def _ask_over(
     adapter: Adapter, topic: str, args: tuple[Any, ...], timeout_s: float
 ) -> Echoes:
+    # What is noticed is in the database, and belongs to no order of events.
     replies = await adapter.request(
         NOTICE,
         _NOWHERE,
         _content(topic, args),
         timeout_s=timeout_s,
         include_self=find_process() is not None,
+        overtakes=True,
     )
     answers = [answer for reply in replies.answers for answer in unpack(reply, list[Any])]
-    return Echoes(answers, replies.missing)
+    return Echoes(answers, replies.missing, adapter.lost_at is not None)
 
 
 def ask_from_thread(topic: str, *args: Any, timeout_s: float) -> Echoes:
@@ -131,6 +137,6 @@ def _content(topic: str, args: tuple[Any, ...]) -> bytes:
 
 async def _send(adapter: Adapter, content: bytes) -> None:
     try:
-        await adapter.request(NOTICE, _NOWHERE, content, timeout_s=NOTIFY_TIMEOUT_S)
+        await adapter.request(NOTICE, _NOWHERE, content, timeout_s=NOTIFY_TIMEOUT_S, overtakes=True)
     except Exception:
         logger.exception("a notice was not delivered")

@@ -17,16 +17,22 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
 
 from realtime.adapters.base import Adapter, Broadcast
-from realtime.adapters.channel_layer import ChannelLayer, ChannelLayerAdapter
+from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
 from realtime.adapters.groups import PROCESS_ID_CHARACTERS
+from realtime.adapters.layer_api import ChannelLayer
 from realtime.adapters.memory import MemoryAdapter
 from realtime.conf import Options
-from realtime.exceptions import Refused, UsageError
+from realtime.exceptions import NotReady, Refused, UsageError
 from realtime.namespaces.authenticators import authenticate, session_of
 from realtime.namespaces.client_session import ClientSession, SessionCounts
 from realtime.namespaces.consumer import NamespaceConsumer, ProcessInfo
-from realtime.namespaces.database import DatabaseExecutor, DatabasePool, LaneExecutor
+from realtime.namespaces.database import (
+    DatabaseExecutor,
+    DatabasePool,
+    LaneExecutor,
+    log_failure,
+)
 from realtime.namespaces.operations import Operations
 from realtime.namespaces.recovery import RecoveryStore
 from realtime.namespaces.routing import Route, RoutingTable
@@ -87,7 +93,7 @@ class Process:
         self._drain: asyncio.Task[None] | None = None
         self._unstarted: list[type[NamespaceConsumer]] = []
         self._starter: asyncio.Task[None] | None = None
-        self._has_failed = False
+        self._last_failure = ""
         self._loop = asyncio.get_running_loop()
         self.recovery = RecoveryStore(options, self.id)
         operations = Operations(lambda: self.adapter, routing)
@@ -104,6 +110,11 @@ class Process:
     def info(self) -> ProcessInfo:
         """What consumer classes are told of the process."""
         return ProcessInfo(self.id, is_only=not self.adapter.is_shared)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether this process goes away."""
+        return self.state is ProcessState.DRAINING
 
     @property
     def is_serving(self) -> bool:
@@ -264,19 +275,24 @@ class Process:
         for consumer_class in _most_derived(self._unstarted):
             try:
                 await consumer_class.started(self.info)
-            except Exception as error:
-                # Tried again each second: one traceback says all that the next ones would.
-                logger.error(
-                    "started() failed, trying again",
-                    exc_info=None if self._has_failed else error,
-                    extra={"class": consumer_class.__name__},
-                )
-                self._has_failed = True
+            except Exception as error:  # noqa: BLE001 - logged there
+                self._note_failed_start(consumer_class, error)
                 return
         self._unstarted = []
         if self.state is ProcessState.STARTING:
             self.state = ProcessState.READY
             logger.info("process ready", extra={"process_id": self.id})
+
+    def _note_failed_start(self, consumer_class: type[NamespaceConsumer], error: Exception) -> None:
+        # Tried again each second: one line says all that the next ones would.
+        if repr(error) == self._last_failure:
+            return
+        self._last_failure = repr(error)
+        about = {"class": consumer_class.__name__, "process_id": self.id}
+        if isinstance(error, NotReady):
+            logger.error("not ready yet, trying again", extra={**about, "error": str(error)})
+        else:
+            log_failure(logger, "started() failed, trying again", error, about)
 
     async def _keep_starting(self) -> None:
         while self._unstarted:

@@ -4,13 +4,14 @@ Pure. What is no number, no name of a thing and no code is hidden: a form of its
 application gives its events shows nothing by accident.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 # Never shown, whoever asks, wherever a key has one of these within it.
 SECRET_WORDS = (
-    *("password", "passwd", "secret", "token", "ticket", "invitation", "guest", "auth"),
-    *("cookie", "session", "pid", "url", "email", "key"),
+    *("pass", "pwd", "secret", "token", "ticket", "invit", "guest", "auth", "credential", "bearer"),
+    *("cookie", "session", "pid", "url", "email", "key", "jwt"),
 )
 # Values of these keys say where, who and what came of it, and no more.
 SHOWN_KEYS = frozenset(
@@ -21,10 +22,14 @@ SHOWN_KEYS = frozenset(
 )
 # Events whose one bare text is the name of a room, as docs/reference/events.md says.
 ROOM_EVENTS = frozenset({"joinRoom", "leaveRoom", "typing", "members", "history"})
+# Those whose further texts are no room's: a password, as some expect to give it.
+JOIN_EVENTS = frozenset({"joinRoom"})
 HIDDEN = "«hidden»"
 MAX_DEPTH = 6
 MAX_ITEMS = 20
 MAX_TEXT = 200
+# A field of a link: what is before its value, its name, and the value.
+_LINK_FIELD = re.compile(r"([?&#;]([\w.-]+)=)([^\s&#;\"'<>]+)")
 
 
 def redact(event: str | None, args: Any, *, texts: bool) -> Any:
@@ -33,8 +38,18 @@ def redact(event: str | None, args: Any, *, texts: bool) -> Any:
     With ``texts``, texts are shown; secrets never are. Long and deep values are cut.
     """
     if isinstance(args, list) and event in ROOM_EVENTS and args and isinstance(args[0], str):
-        return [_cut(args[0]), *(_redact(item, texts, MAX_DEPTH) for item in args[1:MAX_ITEMS])]
+        is_join = event in JOIN_EVENTS
+        others = (
+            HIDDEN if is_join and isinstance(item, str) else _redact(item, texts, MAX_DEPTH)
+            for item in args[1:MAX_ITEMS]
+        )
+        return [_cut(args[0]), *others]
     return _redact(args, texts, MAX_DEPTH)
+
+
+def hide_in_links(text: str) -> str:
+    """Return a text without the secrets of links within it, such as ``?invite=…``."""
+    return _LINK_FIELD.sub(_hide_field, text)
 
 
 def _redact(value: Any, texts: bool, depth: int) -> Any:
@@ -81,4 +96,11 @@ def _is_secret(key: str) -> bool:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"
+    """Shorten a text that is shown; a link within it keeps its secrets."""
+    return hide_in_links(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…")
+
+
+def _hide_field(field: re.Match[str]) -> str:
+    # An Engine.IO session's id is a secret; the one that the wire calls so elsewhere is not.
+    is_secret = _is_secret(field[2]) or field[2].lower() == "sid"
+    return field[1] + HIDDEN if is_secret else field[0]

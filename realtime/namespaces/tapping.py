@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from realtime.exceptions import ProtocolError, UsageError
-from realtime.namespaces.redacting import redact
+from realtime.namespaces.redacting import hide_in_links, redact
 from realtime.namespaces.running import find_process
 from realtime.protocol.msgpack_packets import MsgpackPacketDecoder
 from realtime.protocol.socket_packets import SocketPacket, SocketPacketDecoder, SocketType
@@ -68,6 +68,8 @@ class Tap:
 
     def __init__(self, request: TapRequest, process_id: str) -> None:
         self.request = request
+        # How many sockets were there to look at as it began.
+        self.found = 0
         self.expires_at = 0.0
         self._process_id = process_id
         self._entries: deque[Entry] = deque()
@@ -114,7 +116,12 @@ class Tap:
     def noted(self, socket: "Socket", what: str, about: dict[str, Any]) -> None:
         """Note a decision, or that a socket came or went."""
         if self.request.room is None or about.get("room") == self.request.room:
-            self._add(socket, way="note", kind=what, **about)
+            # A room is named as it was typed, and a link may have been pasted there.
+            shown = {
+                name: hide_in_links(value) if isinstance(value, str) else value
+                for name, value in about.items()
+            }
+            self._add(socket, way="note", kind=what, **shown)
 
     def _concerns(self, args: Any, rooms: Iterable[str]) -> bool:
         room = self.request.room
@@ -201,7 +208,7 @@ class Taps:
                 raise UsageError(f"{MAX_TAPS} taps look at this process already")
             tap = self._taps[request.id] = Tap(request, self._process.id)
             for socket in self._process.sockets.values():
-                self._attach(tap, socket)
+                tap.found += self._attach(tap, socket)
         loop = asyncio.get_running_loop()
         tap.expires_at = loop.time() + TAP_LEASE_S
         if self._timer is None:
@@ -219,11 +226,18 @@ class Taps:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _attach(self, tap: Tap, socket: "Socket") -> None:
-        if tap.request.takes(socket):
-            taps = socket.taps or SocketTaps(socket)
-            taps.taps.append(tap)
-            socket.tap(taps)
+    def found(self, request: TapRequest) -> int:
+        """Return how many sockets a tap found as it began."""
+        tap = self._taps.get(request.id)
+        return tap.found if tap is not None else 0
+
+    def _attach(self, tap: Tap, socket: "Socket") -> bool:
+        if not tap.request.takes(socket):
+            return False
+        taps = socket.taps or SocketTaps(socket)
+        taps.taps.append(tap)
+        socket.tap(taps)
+        return True
 
     def _expire(self) -> None:
         self._timer = None
@@ -253,7 +267,12 @@ async def hear_tap(*, topic: str, args: list[Any], **_: object) -> dict[str, Any
         entries, dropped = process.taps.poll(request)
     except UsageError as error:
         return {"process": process.id, "error": str(error), "entries": [], "dropped": 0}
-    return {"process": process.id, "entries": entries, "dropped": dropped}
+    return {
+        "process": process.id,
+        "entries": entries,
+        "dropped": dropped,
+        "sockets": process.taps.found(request),
+    }
 
 
 def decode_message(

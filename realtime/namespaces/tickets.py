@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.cache import cache
 
+from realtime.namespaces.shared_cache import asking_cache
+
 TICKET_AGE_S = 60
 # A session that bound a ticket may name it again in further CONNECTs, for as long as it lives.
 _BINDING_AGE_S = 24 * 3600
@@ -34,17 +36,24 @@ def issue_ticket(user: Any, *, session_key: str | None = None) -> str:
     """
     ticket = secrets.token_urlsafe(_TICKET_BYTES)
     holder = TicketHolder(str(user.pk), user.get_session_auth_hash(), session_key)
-    cache.set(_key("ticket", ticket), asdict(holder), TICKET_AGE_S)
+    with asking_cache():
+        cache.set(_key("ticket", ticket), asdict(holder), TICKET_AGE_S)
     return ticket
 
 
 def redeem_ticket(ticket: object, *, binding: str) -> TicketHolder | None:
     """Return whom a ticket lets in, or None for one that is bad, used or expired.
 
-    ``binding`` names the session that presents it; the same one may present it again.
+    ``binding`` names the session that presents it; the same one may present it again. Raises
+    ``Refused("busy")`` while the cache is away.
     """
     if not isinstance(ticket, str) or not 0 < len(ticket) <= _MAX_TICKET:
         return None
+    with asking_cache():
+        return _redeem(ticket, binding)
+
+
+def _redeem(ticket: str, binding: str) -> TicketHolder | None:
     bound_key = _key("ticket-bound", ticket)
     bound = cache.get(bound_key)
     if bound is not None:
@@ -54,7 +63,7 @@ def redeem_ticket(ticket: object, *, binding: str) -> TicketHolder | None:
         return None
     # add() is atomic: of two sessions that present it at once, one wins.
     if not cache.add(bound_key, {"binding": binding, "holder": stored}, _BINDING_AGE_S):
-        return redeem_ticket(ticket, binding=binding)
+        return _redeem(ticket, binding)
     cache.delete(_key("ticket", ticket))
     return TicketHolder(**stored)
 

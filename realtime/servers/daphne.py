@@ -54,6 +54,7 @@ class RealtimeServer(Server):
             lifecycle_of=lifecycle_of,
             drain_s=options.drain_s,
             interrupt_drain_s=interrupt_drain_s,
+            gc_threshold=options.gc_threshold,
             finish=self._finish,
         )
         self._sockets = sockets

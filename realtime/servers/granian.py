@@ -111,7 +111,12 @@ async def _serve(
         for server in servers:
             server.stop()  # type: ignore[no-untyped-call]
 
-    life = ServerLife(application, drain_s=options.drain_s, finish=finish)
+    life = ServerLife(
+        application,
+        drain_s=options.drain_s,
+        gc_threshold=options.gc_threshold,
+        finish=finish,
+    )
     life.handle_signals()
     await life.start()
     for each in sockets:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from realtime.collecting import collect_seldom
 from realtime.transports.base import AsgiApplication, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class ServerLife:
         *,
         drain_s: float,
         interrupt_drain_s: float | None = None,
+        gc_threshold: int = 0,
         lifecycle_of: AsgiApplication | None = None,
         finish: Callable[[], Awaitable[None]],
     ) -> None:
@@ -56,6 +58,7 @@ class ServerLife:
         self._drain_s = drain_s
         # Who presses Ctrl-C sits there and waits.
         self._interrupt_drain_s = drain_s if interrupt_drain_s is None else interrupt_drain_s
+        self._gc_threshold = gc_threshold
         self._finish = finish
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -76,6 +79,7 @@ class ServerLife:
         self._loop = asyncio.get_running_loop()
         if self._lifecycle is not None:
             await self._lifecycle.start()
+        collect_seldom(self._gc_threshold)
 
     def handle_signals(self) -> None:
         """Drain at SIGTERM and SIGINT; a second signal ends the process at once."""

@@ -336,7 +336,12 @@ def serve(
     async def finish() -> None:
         server.should_exit = True
 
-    life = ServerLife(application, drain_s=options.drain_s, finish=finish)
+    life = ServerLife(
+        application,
+        drain_s=options.drain_s,
+        gc_threshold=options.gc_threshold,
+        finish=finish,
+    )
     protocol = type("RealtimeWebSocket", (RealtimeWebSocket,), {"options": options})
     config = Config(
         cast(Any, life.application),

@@ -13,7 +13,7 @@ from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
 from bench.faults.machines import RedisServer, running_redis
-from realtime.adapters import channel_layer, peers
+from realtime.adapters import channel_layer, layer_api, peers, subscriptions
 from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import MESSAGE_TYPE, EnvelopeCodec
 from realtime.adapters.groups import room_group
@@ -40,6 +40,10 @@ class FaultyLayer(InMemoryChannelLayer):
         """Lose the next messages to a group without a word."""
         self._swallows[group] = count
 
+    async def swallowed(self, group: str) -> None:
+        """Wait until they are lost: what comes at once with the last would be lost with it."""
+        await until(lambda: not self._swallows[group])
+
     async def _suffer(self) -> None:
         if self.fault == "raises":
             raise ConnectionError("the layer is away")
@@ -64,14 +68,14 @@ class FaultyLayer(InMemoryChannelLayer):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {
-        "PROBE_INTERVAL_S": 0.02,
-        "PROBE_TIMEOUT_S": 0.1,
-        "RETRY_S": 0.02,
-        "LAYER_TIMEOUT_S": 0.1,
-        "SUBSCRIBE_TIMEOUT_S": 0.5,
-    }.items():
-        monkeypatch.setattr(channel_layer, name, seconds)
+    for module, name, seconds in (
+        (channel_layer, "PROBE_INTERVAL_S", 0.02),
+        (channel_layer, "PROBE_TIMEOUT_S", 0.1),
+        (layer_api, "RETRY_S", 0.02),
+        (layer_api, "LAYER_TIMEOUT_S", 0.1),
+        (subscriptions, "SUBSCRIBE_TIMEOUT_S", 0.5),
+    ):
+        monkeypatch.setattr(module, name, seconds)
 
 
 @pytest.fixture
@@ -258,9 +262,12 @@ async def test_a_loss_in_a_room_that_keeps_nothing_is_told_before_what_follows(
     here, there = await unkept(near, "a"), await unkept(far, "b")
     near.publish(event("first", rooms=("unkept",)))
     await until(lambda: there.heard == ["first"])
-    layer.swallow(room_group(NAMESPACE, "unkept"), 2)
-    for name in ("lost", "lost too", "after"):
+    group = room_group(NAMESPACE, "unkept")
+    for name in ("lost", "lost too"):
+        layer.swallow(group, 1)
         near.publish(event(name, rooms=("unkept",)))
+        await layer.swallowed(group)
+    near.publish(event("after", rooms=("unkept",)))
     await until(lambda: "after" in there.heard)
     assert there.heard == ["first", "lost", "after"]
     assert here.heard == ["first", "lost", "lost too", "after"]
@@ -296,7 +303,7 @@ async def test_even_the_first_event_that_a_socket_should_have_heard_is_missed(
     await unkept(near, "a")
     for number in range(3):
         near.publish(event(f"early{number}", rooms=("unkept",)))
-    await until(near._unsent.empty)
+    await until(lambda: not len(near._unsent))
     there = await unkept(far, "b")
     group = room_group(NAMESPACE, "unkept")
     await until(lambda: far._heard.of(group) == {"process1": 3})
@@ -336,6 +343,7 @@ async def test_where_events_are_numbered_a_count_says_nothing(
     await until(lambda: member.heard == ["first"])
     layer.swallow(room_group(NAMESPACE, "csgo"), 1)
     near.publish(event("not stored", rooms=("csgo",)))
+    await layer.swallowed(room_group(NAMESPACE, "csgo"))
     near.publish(event("after", rooms=("csgo",)))
     await until(lambda: "after" in member.heard)
     assert member.heard == ["first", "after"]
@@ -353,6 +361,7 @@ async def test_who_is_still_joining_is_told_of_no_loss(
     await until(lambda: far._heard.of(group) == {"process1": 1})
     layer.swallow(group, 1)
     near.publish(event("lost", rooms=("csgo",)))
+    await layer.swallowed(group)
     near.publish(event("after", rooms=("csgo",)))
     await until(lambda: far._heard.of(group) == {"process1": 3})
     far.release(NAMESPACE, "csgo", member, 0)
@@ -379,8 +388,9 @@ async def test_two_redis_hosts_carry_one_site_and_the_loss_of_either_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A real server on a busy machine is not as quick as a fake one.
-    for name in ("PROBE_TIMEOUT_S", "LAYER_TIMEOUT_S", "SUBSCRIBE_TIMEOUT_S"):
-        monkeypatch.setattr(channel_layer, name, 2.0)
+    monkeypatch.setattr(channel_layer, "PROBE_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(layer_api, "LAYER_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(subscriptions, "SUBSCRIBE_TIMEOUT_S", 2.0)
     if not RedisServer.is_installed():
         services.skip_unless_ci("no redis-server to start")
     prefix = f"test-{secrets.token_hex(6)}"

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from realtime.adapters import channel_layer, links
+from realtime.adapters import channel_layer, layer_api, links
 from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.adapters.envelope import EnvelopeCodec
 from realtime.adapters.groups import process_group
@@ -28,8 +28,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, seconds in (
         (channel_layer, "PROBE_INTERVAL_S", 0.02),
         (channel_layer, "PROBE_TIMEOUT_S", 0.1),
-        (channel_layer, "RETRY_S", 0.02),
-        (channel_layer, "LAYER_TIMEOUT_S", 0.1),
+        (layer_api, "RETRY_S", 0.02),
+        (layer_api, "LAYER_TIMEOUT_S", 0.1),
         (links, "TICK_S", 0.02),
         (links, "SETTLE_S", 0.1),
         (links, "RETRY_S", 0.02),
@@ -258,7 +258,8 @@ async def test_what_a_later_release_says_is_dropped_and_counted(pair: Pair) -> N
     await pair.layer.group_send(process_group(FAR), later)
     await near.send(b"goes on")
     assert await far.receive_whole() == b"goes on"
-    assert pair.far.links.dropped == 2
+    assert pair.far.figures().streams == {"opened": 0, "accepted": 1, "broken": 0, "dropped": 2}
+    assert pair.near.figures().streams == {"opened": 1, "accepted": 0, "broken": 0, "dropped": 0}
     assert pair.far.dropped_in == 1
 
 

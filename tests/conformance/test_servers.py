@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.profiles import PROFILES
 from tests.servers.running import ALL, RunningServer
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 OPEN = "/socket.io/?EIO=4&transport=polling"
 UNKNOWN_SID = b'{"code":1,"message":"Session ID unknown"}'
 # Daphne hands a request over only when its body is there, so that no application can be early.

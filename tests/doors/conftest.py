@@ -1,10 +1,9 @@
 """What the tests of the Socket.IO door share: the lab behind it, and each transport in turn."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import cast
 
 import pytest
-from django.core.cache import cache
 
 from realtime.server import RealtimeApplication
 from tests.helpers.door_clients import DOORS
@@ -27,10 +26,8 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_lab() -> Iterator[None]:
+def _fresh_lab() -> None:
     lab.reset()
-    yield
-    cache.clear()
 
 
 @pytest.fixture(params=["at the owner", "elsewhere"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime.doors.client_files import NAMES, client_folder
+from realtime.conf import client_folder
+from realtime.doors.client_files import NAMES
 from realtime.server import RealtimeApplication
 from tests.helpers.asgi_http import HttpClient
 from tests.helpers.serving import serving

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,6 +149,22 @@ async def test_they_tell_of_what_is_there_and_what_happened(door: str) -> None:
         assert {dict(labels)["process"] for _name, labels in found} == {
             dict(next(iter(found))[1])["process"]
         }
+
+
+async def test_they_tell_what_became_of_streams_between_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with (
+        serving(ROUTES, metrics_token=TOKEN),
+        HttpClient(MetricsDoor(nothing_here), path="/metrics") as http,
+    ):
+        process = find_process()
+        assert process is not None
+        known = replace(process.adapter.figures(), streams={"opened": 3, "broken": 1})
+        monkeypatch.setattr(process.adapter, "figures", lambda: known)
+        found = samples(await read(http, BEARER))
+        assert value(found, "streams_total", outcome="opened") == 3
+        assert value(found, "streams_total", outcome="broken") == 1
 
 
 async def test_histograms_count_up_and_sums_are_seconds(door: str) -> None:

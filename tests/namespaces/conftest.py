@@ -1,9 +1,8 @@
 """What the tests of the whole engine share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-from django.core.cache import cache
 
 from realtime.server import RealtimeApplication
 from tests.helpers.door_clients import DOORS
@@ -19,10 +18,8 @@ def door(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_lab() -> Iterator[None]:
+def _fresh_lab() -> None:
     lab.reset()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

@@ -25,6 +25,11 @@ def test_an_ipv4_address_in_ipv6_clothes_is_ipv4() -> None:
     assert client("::ffff:203.0.113.9") == Client("203.0.113.9")
 
 
+def test_an_interface_is_no_part_of_an_address() -> None:
+    assert client("fe80::1%eth0") == Client("fe80::1")
+    assert client("10.0.0.1", ("x-forwarded-for", "fe80::1%eth0")) == Client("fe80::1")
+
+
 def test_a_peer_without_an_address_has_none() -> None:
     assert client(None) == Client(None)
     assert client("unix:") == Client(None)

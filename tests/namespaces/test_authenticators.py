@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -11,8 +12,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 from django.test import override_settings
+from pytest_django import Settings
 
-from realtime.exceptions import Refused
+from realtime.exceptions import Refused, UsageError
 from realtime.namespaces import tickets
 from realtime.namespaces.guests import GUEST_COOKIE, new_guest_cookie, read_guest, sign_guest
 from realtime.namespaces.identity import Identity, shown_name
@@ -444,3 +446,53 @@ async def test_an_identity_that_expires_ends_its_sockets_as_signed_out(
         await clock.advance(5)
         expected = ("signed_out", 4401) if door == "plain" else (None, None)
         assert await client.ended() == expected
+
+
+async def test_an_expiry_without_a_zone_is_of_the_sites_own(
+    serve: Callable[..., Awaitable[RealtimeApplication]], settings: Settings
+) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"
+    clock = MovedClock()
+    Expiring.at = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None) + timedelta(seconds=20)
+    application = await serve("expiring")
+    async with connected(application, "plain", "/lab") as client:
+        await clock.advance(15)
+        assert await client.call("one") == [{"ok": True}]
+        await clock.advance(5)
+        assert await client.ended() == ("signed_out", 4401)
+
+
+async def test_a_site_without_time_zones_serves_who_is_signed_in(
+    application: RealtimeApplication, alice: User, settings: Settings
+) -> None:
+    settings.USE_TZ = False
+    session = await sync_to_async(log_in)(alice)
+    me = await who(application, "plain", headers=cookie(session))
+    assert me["person"]["id"] == str(alice.pk)
+
+
+async def a_user(scope: Any, auth: dict[str, Any]) -> Any:
+    del scope, auth
+    return AnonymousUser()
+
+
+async def a_miss(scope: Any, auth: dict[str, Any]) -> Identity | None:
+    del scope, auth
+    return Identity(None)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [("a_user", "AnonymousUser"), ("a_miss", "nobody")])
+async def test_an_authenticator_that_gives_no_identity_lets_nobody_in_and_is_told_why(
+    serve: Callable[..., Awaitable[RealtimeApplication]],
+    wrong: str,
+    says: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    application = await serve(wrong)
+    refusal = await refused(application, "plain", "/lab")
+    assert refusal.data == {"code": "internal"}
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.exc_info is not None
+    error = record.exc_info[1]
+    assert isinstance(error, UsageError)
+    assert says in str(error)

@@ -273,6 +273,7 @@ def failed(sqlstate: str | None) -> OperationalError:
     return error
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("sqlstate", [None, "57P01", "57P02", "57P03", "08006"])
 async def test_what_may_have_been_committed_is_not_run_again(sqlstate: str | None) -> None:
     """A connection that broke on COMMIT says nothing: run once more, it might be done twice."""
@@ -288,6 +289,7 @@ async def test_what_may_have_been_committed_is_not_run_again(sqlstate: str | Non
     assert runs == [[1, 2, 3]]
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("error", [failed("40P01"), failed("55P03")])
 async def test_what_was_rolled_back_for_sure_is_run_again(error: OperationalError) -> None:
     failures = [error]

@@ -4,6 +4,7 @@ A command names its socket with ``"of"``, the last part of that socket's path; d
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable
 from typing import Any
@@ -81,8 +82,11 @@ class CommandedApplication:
     async def _answer(self, scope: Scope, send: Send) -> None:
         if scope["path"] == "/slow":
             await asyncio.sleep(30)
+        told = b"fine"
+        if scope["path"] == "/garbage":
+            told = json.dumps([*gc.get_threshold(), gc.get_freeze_count()]).encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"fine"})
+        await send({"type": "http.response.body", "body": told})
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

@@ -19,7 +19,7 @@ from tests.helpers.environment import clean_environment
 ROOT = Path(__file__).resolve().parents[2]
 FRAMED = ("daphne", "uvicorn")
 ALL = (*FRAMED, "granian")
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 Servers = Callable[[str], "RunningServer"]
 _MASK = b"\x01\x02\x03\x04"
 

@@ -1,6 +1,8 @@
 """From the start to the end of a server process: signals, the drain, and its bounds."""
 
 import asyncio
+import gc
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from realtime.conf import Options
 from realtime.servers import lifecycle
 from realtime.servers.lifecycle import ServerLife
 from tests.servers.application import CommandedApplication
@@ -55,6 +58,20 @@ def test_while_draining_plain_requests_are_served_and_new_sockets_refused(
             stubborn.recv(timeout=6)
     code, _, complaints = ending.finish()
     assert (code, complaints) == (0, "")
+
+
+def test_garbage_is_looked_for_seldom_and_not_in_what_the_start_has_left(
+    ending: RunningServer,
+) -> None:
+    first, *_others, set_aside = json.loads(ending.get("/garbage"))
+    assert first == Options().gc_threshold
+    assert set_aside > 10_000
+
+
+def test_the_interpreters_own_ways_with_garbage_can_be_kept() -> None:
+    with running("uvicorn", gc_threshold=0) as server:
+        first, *_others, set_aside = json.loads(server.get("/garbage"))
+    assert (first, set_aside) == (gc.get_threshold()[0], 0)
 
 
 def test_a_second_signal_ends_at_once(ending: RunningServer) -> None:
