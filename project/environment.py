@@ -8,6 +8,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from environ import Env
 
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 DATABASE_SCHEMES = frozenset({"sqlite", "postgres", "postgresql"})
 
 
@@ -90,6 +92,22 @@ def read_database(url: str) -> dict[str, Any]:
     else:
         options.setdefault("connect_timeout", 5)
     return config
+
+
+def read_redis(environment: Mapping[str, str], name: str) -> list[str]:
+    """Read the hosts that carry the channel layer; an absent or empty variable is no host."""
+    urls = read_list(environment, name)
+    # Otherwise the process starts, says that the layer is lost, and is alone for ever.
+    if not all(url.startswith(REDIS_SCHEMES) for url in urls):
+        raise ImproperlyConfigured(
+            f"{name} must be like redis://host:6379/0, rediss://… or unix://…; "
+            "several are separated by commas."
+        )
+    if urls and find_spec("channels_redis") is None:
+        raise ImproperlyConfigured(
+            f"{name} is set, but channels-redis is not installed: pip install channels-redis"
+        )
+    return urls
 
 
 def require(**values: str | list[str]) -> None:

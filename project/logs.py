@@ -68,6 +68,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, default=str)
 
 
+class ClientFaults(logging.Filter):
+    """Lets what a client did wrong be one line: with a traceback each, a stranger fills the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take the traceback of Django's own refusals, a Host that is not ours among them."""
+        if record.name.startswith("django.security."):
+            record.exc_info = None
+        return True
+
+
 def instant_of(record: logging.LogRecord) -> str:
     """Return when a record was made: RFC 3339, UTC, milliseconds."""
     at = datetime.datetime.fromtimestamp(record.created, tz=datetime.UTC)

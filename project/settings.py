@@ -12,6 +12,7 @@ from project.environment import (
     read_flag,
     read_list,
     read_number,
+    read_redis,
     require,
 )
 from project.logs import FORMATS
@@ -98,7 +99,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URLS = read_list(os.environ, "REDIS_URL")
+REDIS_URLS = read_redis(os.environ, "REDIS_URL")
 # Redis' publish and subscribe knows no database numbers: two sites on one Redis need two names.
 REDIS_PREFIX = os.environ.get("REDIS_PREFIX") or "roomkey"
 if REDIS_URLS:
@@ -225,8 +226,13 @@ LOGGING = {
         "text": {"()": "project.logs.LineFormatter", "fold_tracebacks": not DEBUG},
         "json": {"()": "project.logs.JsonFormatter"},
     },
+    "filters": {"client_faults": {"()": "project.logs.ClientFaults"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["client_faults"],
+        },
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {

@@ -1,12 +1,14 @@
 """Static files by WhiteNoise: under ASGI, and collected or not; compressed in both cases."""
 
 import gzip
+import re
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from inspect import isawaitable
 from pathlib import Path
 
+import brotli
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.files.storage import FileSystemStorage
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +36,11 @@ LATER_IMPORT = (
 # rest, as under `runserver`.
 COMPRESSED_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
 COMPRESSED_FROM_BYTES = 500
+# By encoding, the smallest first.
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "br": brotli.compress,
+    "gzip": partial(gzip.compress, mtime=0),
+}
 
 
 class CollectedStorage(CompressedManifestStaticFilesStorage):
@@ -97,9 +104,9 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
             response[name] = value
         if _shrinks(response):
             patch_vary_headers(response, ["Accept-Encoding"])
-            if "gzip" in request.headers.get("Accept-Encoding", ""):
-                response.content = _compress(body)
-                response["Content-Encoding"] = "gzip"
+            if encoding := _encoding_for(request):
+                response.content = _compress(body, encoding)
+                response["Content-Encoding"] = encoding
                 response["Content-Length"] = str(len(response.content))
         return response
 
@@ -114,6 +121,12 @@ def _shrinks(response: HttpResponse) -> bool:
     )
 
 
+def _encoding_for(request: HttpRequest) -> str | None:
+    accepted = request.headers.get("Accept-Encoding", "")
+    # Read as WhiteNoise reads it for what `collectstatic` has compressed.
+    return next((each for each in COMPRESSIONS if re.search(rf"\b{each}\b", accepted)), None)
+
+
 @lru_cache(maxsize=256)
-def _compress(body: bytes) -> bytes:
-    return gzip.compress(body, mtime=0)
+def _compress(body: bytes, encoding: str) -> bytes:
+    return COMPRESSIONS[encoding](body)

@@ -2,10 +2,11 @@ import json
 import logging
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from project.logs import JsonFormatter, LineFormatter
+from project.logs import ClientFaults, JsonFormatter, LineFormatter
 
 
 def line(message: str, *, fold: bool = True, **extra: object) -> str:
@@ -104,3 +105,15 @@ def test_json_keeps_a_traceback_in_its_line() -> None:
     text = JsonFormatter().format(record)
     assert "\n" not in text
     assert "ValueError: first" in json.loads(text)["traceback"]
+
+
+@pytest.mark.parametrize(("name", "lines"), [("django.security.DisallowedHost", 1), ("django", 5)])
+def test_what_a_client_did_wrong_is_one_line(name: str, lines: int) -> None:
+    try:
+        raise ValueError("Invalid HTTP_HOST header")
+    except ValueError:
+        cause = sys.exc_info()
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, str(cause[1]), None, cause)
+    assert ClientFaults().filter(record)
+    text = LineFormatter(fold_tracebacks=False).format(record)
+    assert len(text.splitlines()) == lines

@@ -102,12 +102,42 @@ def test_serve_is_never_debug_by_default() -> None:
         {"DEBUG": "perhaps"},
         {"DATABASE_URL": "mysql://localhost/x"},
         {"HSTS_SECONDS": "soon"},
+        {"REDIS_URL": "cache.example:6379"},
+        {"REDIS_URL": "http://cache.example:6379"},
+        {"REDIS_URL": "redis://one.example:6379,two.example:6379"},
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(environment: dict[str, str]) -> None:
     done = manage("check", **environment)
     assert done.returncode != 0
-    assert next(iter(environment)) in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert next(iter(environment)) in line
+
+
+def test_where_a_wrong_setting_was_read_is_told_who_asks() -> None:
+    done = manage("check", "--traceback", DEBUG="perhaps")
+    assert "Traceback" in done.stderr
+    assert "DEBUG" in done.stderr.splitlines()[-1]
+
+
+def test_a_redis_without_its_package_is_said(tmp_path: Path) -> None:
+    # A finder that is asked first knows of no channels_redis.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "from importlib.machinery import PathFinder\n"
+        "class Without(PathFinder):\n"
+        "    @classmethod\n"
+        "    def find_spec(cls, name, path=None, target=None):\n"
+        "        if name.startswith('channels_redis'):\n"
+        "            return None\n"
+        "        return super().find_spec(name, path, target)\n"
+        "sys.meta_path = [each for each in sys.meta_path if each is not PathFinder] + [Without]\n"
+    )
+    done = manage("check", PYTHONPATH=str(tmp_path), REDIS_URL="redis://cache.example:6379/0")
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert "REDIS_URL" in line
+    assert "channels-redis" in line
 
 
 def test_redis_carries_the_layer_and_the_cache() -> None:

@@ -1,7 +1,9 @@
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 
+import brotli
 import pytest
 from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse
@@ -52,19 +54,27 @@ async def test_a_part_of_a_file_can_be_asked_for(middleware: StaticFilesMiddlewa
 
 
 @pytest.mark.parametrize(
-    ("encodings", "compressed"), [("gzip, br", True), ("identity", False), ("", False)]
+    ("encodings", "encoding", "decompress"),
+    [
+        ("gzip, deflate, br, zstd", "br", brotli.decompress),
+        ("gzip, deflate", "gzip", gzip.decompress),
+        ("identity", None, bytes),
+        ("", None, bytes),
+    ],
 )
 async def test_a_file_that_was_not_collected_is_compressed_for_who_takes_it(
-    middleware: StaticFilesMiddleware, encodings: str, compressed: bool
+    middleware: StaticFilesMiddleware,
+    encodings: str,
+    encoding: str | None,
+    decompress: Callable[[bytes], bytes],
 ) -> None:
     headers = {"accept-encoding": encodings}
     request = AsyncRequestFactory().get(f"/static/{SOURCE}", headers=headers)
     response = await middleware(request)  # type: ignore[misc]
     assert response["Vary"] == "Accept-Encoding"
-    assert response.get("Content-Encoding") == ("gzip" if compressed else None)
+    assert response.get("Content-Encoding") == encoding
     assert int(response["Content-Length"]) == len(response.content)
-    body = gzip.decompress(response.content) if compressed else response.content
-    assert b"--primary" in body
+    assert b"--primary" in decompress(response.content)
 
 
 async def test_a_part_of_a_file_is_not_compressed(middleware: StaticFilesMiddleware) -> None:
