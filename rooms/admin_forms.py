@@ -25,6 +25,9 @@ from rooms.models.roles import Role
 from rooms.models.rules import RuleSubject
 from rooms.moderating import INVITATIONS_AT_ONCE
 from rooms.networks import Network, parse_network
+from rooms.powers import is_guest_id
+from rooms.requests import COUNT_MAX
+from rooms.shapes import GUEST_PREFIX
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -164,6 +167,10 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         opens_at, closes_at = cleaned.get("opens_at"), cleaned.get("closes_at")
         if opens_at and closes_at and closes_at <= opens_at:
             self.add_error("closes_at", _("A room has to open before it closes."))
+        elif closes_at and "closes_at" in self.changed_data and closes_at <= timezone.now():
+            self.add_error(
+                "closes_at", _("This is in the past. To close the room now, untick “Open” above.")
+            )
 
     def _check_name(self, cleaned: dict[str, Any]) -> None:
         namespace, name = cleaned.get("namespace"), cleaned.get("name")
@@ -175,6 +182,7 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
 
 
 IN_THE_PAST = _("This is in the past.")
+NO_GUEST = _("This is no guest's id, such as guest:k3v9….")
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -234,6 +242,13 @@ class SanctionForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
     """
 
     own_address: str | None = None
+
+    def clean_guest_id(self) -> str:
+        """Take a guest's id as it is shown everywhere, too."""
+        guest_id: str = self.cleaned_data["guest_id"].removeprefix(GUEST_PREFIX)
+        if self.cleaned_data["guest_id"] and not is_guest_id(guest_id):
+            raise forms.ValidationError(NO_GUEST)
+        return guest_id
 
     def clean(self) -> dict[str, Any]:
         """Refuse what contradicts itself, at the field that the person has to mend."""
@@ -295,6 +310,7 @@ class InviteForm(forms.Form):
     max_uses = forms.IntegerField(
         label=_("Persons for each"),
         min_value=1,
+        max_value=COUNT_MAX,
         required=False,
         initial=1,
         help_text=_("Empty: no limit."),

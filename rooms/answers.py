@@ -198,9 +198,27 @@ class MessageRemoved(TypedDict):
 
 
 class RightsChanged(TypedDict):
-    """What this person may do in a room is otherwise than it was told: ask again."""
+    """What this person may do in a room by now; with another role or power, ask for the rest.
+
+    ``refusal`` is what a message would be answered, or null, slow mode's pace aside;
+    ``slow_mode_s`` the time between two messages, 0 for those whom it spares; ``closes_at`` when
+    all have to leave, or null.
+    """
 
     room: str
+    role: RoleName | None
+    moderates: bool
+    slow_mode_s: int
+    closes_at: str | None
+    refusal: Refusal | None
+
+
+class RoleChanged(TypedDict):
+    """Somebody who is in a room has another role by now, or none."""
+
+    room: str
+    user: User
+    role: RoleName | None
 
 
 class RoomsChanged(TypedDict):
@@ -299,21 +317,15 @@ class Invitations(Done):
     invitations: list[MadeInvitation]
 
 
-class Rights(Done):
+class Rights(RightsChanged, Done):
     """What this person may do in a room; ``roles`` are those that they may give.
 
     ``rank``: 0 a stranger, 1 a member, 2 a moderator, 3 an owner, 4 the site; one acts on those
-    below. ``refusal`` is what a message would be answered now, or null; ``slow_mode_s`` the time
-    between two messages, 0 for those whom it spares.
+    below. ``refusal`` heeds slow mode's pace, too.
     """
 
-    room: str
-    role: RoleName | None
     rank: int
-    moderates: bool
     roles: list[RoleName]
-    slow_mode_s: int
-    refusal: Refusal | None
 
 
 class Sanction(TypedDict):
@@ -361,6 +373,7 @@ EMITS: Mapping[str, Any] = {
     "unmuted": Unmuted,
     "messageRemoved": MessageRemoved,
     "rightsChanged": RightsChanged,
+    "roleChanged": RoleChanged,
     "missed": Missed,
     "roomsChanged": RoomsChanged,
     "private": PrivateMessage,

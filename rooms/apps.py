@@ -14,8 +14,9 @@ class RoomsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and listen to changes; models can be imported by now."""
+        """Register checks, listen to changes and sign-ins; models can be imported by now."""
         import_module("rooms.checks")
         import_module("rooms.changes").connect_changes()
         import_module("rooms.live").connect_notices()
         import_module("rooms.inspecting").connect_questions()
+        import_module("rooms.signing_in").connect_signing_in()

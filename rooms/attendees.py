@@ -8,6 +8,7 @@ from typing import Protocol
 from realtime.exceptions import Refused
 from realtime.namespaces.socket import LinkState
 from rooms.accounts import Account
+from rooms.gists import Gist
 from rooms.people import Standing
 from rooms.policy_values import Policy, Sanction
 from rooms.presence import Place
@@ -32,8 +33,11 @@ class AttendedSocket(Protocol):
     def note_eviction(self, room: str, refused: Refused) -> None:
         """Count and log it, once all who had to go have heard of it."""
 
-    def role_changed(self, room: str) -> None:
-        """Let a client that has asked what its person may do in a room ask again; never waits."""
+    def rights_changed(self, room: str, gist: Gist) -> None:
+        """Tell a client that has asked what its person may do in a room by now; never waits."""
+
+    def role_changed(self, room: str, user: Shape, role: str | None) -> None:
+        """Tell a client that has asked that of somebody else's new role there; never waits."""
 
     def mute_changed(self, room: str, mute: Sanction | None) -> None:
         """Tell this socket what keeps it from writing in a room, or that nothing does any more."""
@@ -54,9 +58,11 @@ class Seated:
     standing: Standing
     # What it knows to keep it from writing here.
     mute: Sanction | None = None
-    # Whether it has asked what it may do here, and the role that it was told then.
+    # The person's role here when the others in the room were told of it last.
+    known_role: str | None = None
+    # Whether it has asked what it may do here, and what it was told then.
     has_asked_rights: bool = False
-    told_role: str | None = None
+    told_rights: Gist | None = None
 
 
 @dataclass(slots=True)
@@ -91,6 +97,7 @@ class Attendee:
             namespace=self.place.namespace,
             person=self.place.person,
             rooms=tuple((seat.room, seat.room_id) for seat in self.seats.values()),
+            shown=frozenset(seat.room for seat in self.seats.values() if seat.has_asked_rights),
             session_key=self.session_key,
             auth_hash=self.auth_hash,
             defaults=self.defaults,

@@ -24,6 +24,7 @@ from rooms import presence
 from rooms.announcing import Announcer
 from rooms.arriving import Admission, Arrival, admit_arrivals
 from rooms.attendees import Attendee, Seated
+from rooms.database_fit import require_fit_database
 from rooms.evicting import Vacated
 from rooms.housekeeping import keep_house, prune_room
 from rooms.joining import JoinRequest, Outcome, join_rooms
@@ -72,7 +73,11 @@ class Backstage:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self, *, is_only: bool) -> None:
-        """Write this process's row and keep its lease; the only server there is starts clean."""
+        """Write this process's row and keep its lease; the only server there is starts clean.
+
+        Raises ``NotReady`` where the database cannot serve this release yet.
+        """
+        await in_database(require_fit_database)
         if is_only:
             await in_database(presence.drop_everybody)
         began_at = time.monotonic()
@@ -93,6 +98,9 @@ class Backstage:
         await self._finish_tasks()
         await self.announcer.stop()
         await in_database(tallies.flush, self.process_id, timezone.now())
+        if _is_leaving_unheard():
+            await in_database(presence.end_lease, self.process_id)
+            return
         # Whoever is left, as where the database was away, is not left to the sweepers.
         await self._tell_orphans(await in_database(presence.drop_process, self.process_id))
 
@@ -112,7 +120,13 @@ class Backstage:
                 item.attendee.leaving[seat.room] = task
 
     async def depart(self, socket_id: str) -> None:
-        """Free all that a socket had, as soon as the database takes it, and tell the others."""
+        """Free all that a socket had, as soon as the database takes it, and tell the others.
+
+        Where they would not hear it and this process is about to go, its rows are left to those
+        who sweep them, and they tell.
+        """
+        if _is_leaving_unheard():
+            return
         attendee = self.attendees.pop(socket_id, None)
         left = await self._submit_until_taken(Departure(socket_id))
         if attendee is not None:
@@ -132,7 +146,8 @@ class Backstage:
         sent = await self._messages.submit(request)
         if sent.standing is not None:
             # Whoever may no longer be here must not hear it.
-            await self.watch.catch_up(request.namespace, sent.standing.version)
+            version = max(sent.version, sent.standing.version)
+            await self.watch.catch_up(request.namespace, version)
         if sent.is_new:
             tallies.add(TallyKind.MESSAGE, request.room_id, timezone.now())
             whom = of(request.namespace).in_(request.draft.room)
@@ -206,7 +221,8 @@ class Backstage:
                 await self._renew()
                 self._clear_strays()
                 await self._note_transports()
-                await self._tell_orphans(await in_database(presence.sweep))
+                unheard = self.process_id if _is_unheard() else None
+                await self._tell_orphans(await in_database(presence.sweep, unheard=unheard))
                 self._count_drops()
                 await in_database(tallies.flush, self.process_id, timezone.now())
                 await in_database(fold_changes)
@@ -326,6 +342,17 @@ class Backstage:
         # Whoever waits hears of a failure; where nobody does any more, it is said here.
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.debug("shared work failed", exc_info=error)
+
+
+def _is_unheard() -> bool:
+    """Say whether the other processes cannot hear what this one tells them."""
+    process = find_process()
+    return process is not None and process.adapter.lost_at is not None
+
+
+def _is_leaving_unheard() -> bool:
+    process = find_process()
+    return _is_unheard() and process is not None and process.is_draining
 
 
 class Backstages:

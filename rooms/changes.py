@@ -50,10 +50,11 @@ def connect_changes() -> None:
         _connect(post_delete, _registry_changed, model)
         _connect(m2m_changed, _registry_groups_changed, model.groups.through)
     for placed in _PLACED:
+        _connect(pre_save, _note_place, placed)
         _connect(post_save, _placed_changed, placed)
         _connect(post_delete, _placed_changed, placed)
     _connect(post_save, _message_saved, Message)
-    # A new grant only ever lets in, and it is the joiner's own.
+    _connect(post_save, _grant_saved, Grant)
     _connect(post_delete, _placed_changed, Grant)
     user_model = get_user_model()
     _connect(post_save, _user_saved, user_model)
@@ -103,10 +104,22 @@ def _registry_groups_changed(
         raise_versions(SITE_KEY if reverse else _path_of(instance))
 
 
+def _note_place(instance: Placed, **_: object) -> None:
+    """Remember where a row holds that may be about to hold elsewhere."""
+    is_new = instance._state.adding  # noqa: SLF001 - documented
+    held = None if is_new else type(instance)._base_manager.filter(pk=instance.pk).first()  # noqa: SLF001
+    setattr(instance, _PATH_BEFORE, _place_of(held) if held is not None else None)
+
+
 def _placed_changed(instance: Placed, **_: object) -> None:
-    key = _place_of(instance)
-    if key is not None:
-        raise_versions(key)
+    keys = {_place_of(instance), getattr(instance, _PATH_BEFORE, None)}
+    raise_versions(*(key for key in keys if key is not None))
+
+
+def _grant_saved(instance: Grant, created: bool, **_: object) -> None:
+    """Note that one was taken back; one that stands only lets in, and is the joiner's own."""
+    if not created and instance.revoked_at is not None:
+        _placed_changed(instance)
 
 
 def _user_saved(created: bool, update_fields: frozenset[str] | None = None, **_: object) -> None:

@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Sequence
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- its name
 from django.db import DatabaseError
+from django.urls import NoReverseMatch, reverse
 
+from realtime.conf import client_folder, options
 from rooms.demo import USERS
 from rooms.models import Namespace
 from rooms.site_paths import words_in_use
@@ -42,6 +44,41 @@ def check_sqlite(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> l
                 )
             )
     return found
+
+
+@register(Tags.compatibility)
+def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Refuse to do without the engine's own app, which makes the rooms' pages and commands work."""
+    if apps.is_installed("realtime"):
+        return []
+    return [
+        Error(
+            "rooms is in INSTALLED_APPS, and realtime is not.",
+            hint='Add "realtime", before "daphne" and "django.contrib.staticfiles".',
+            id="rooms.E002",
+        )
+    ]
+
+
+@register(Tags.urls)
+def check_client(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """Warn of pages that would find no Socket.IO client, and so never connect."""
+    try:
+        reverse("rooms:home")
+    except NoReverseMatch:  # rooms without our pages
+        return []
+    if options().serve_client and (client_folder() / "socket.io.esm.min.js").is_file():
+        return []
+    reason = f"is not in {client_folder()}" if options().serve_client else "is not served"
+    return [
+        Warning(
+            f"The rooms' pages load Socket.IO's client from {options().socketio_path}, "
+            f"where it {reason}: they will not connect.",
+            hint="npm install socket.io-client@4, beside manage.py or where CLIENT_FILES says; "
+            "SERVE_CLIENT has to be on.",
+            id="rooms.W005",
+        )
+    ]
 
 
 @register(Tags.database)

@@ -28,6 +28,7 @@ from realtime.namespaces.events import event
 from realtime.namespaces.identity import User, shown_name
 from realtime.namespaces.numbered import Numbered
 from realtime.namespaces.process import current_process_id
+from realtime.namespaces.redacting import hide_in_links
 from realtime.namespaces.socket import LinkState, Socket
 from rooms import answers, requests, signals
 from rooms.accounts import auth_hash_of
@@ -35,8 +36,18 @@ from rooms.arriving import Arrival
 from rooms.attendees import Attendee, Seated
 from rooms.backstage import Backstage, backstages
 from rooms.denials import Code
+from rooms.even_time import even_out, in_even_time
 from rooms.evicting import kicked, muted
-from rooms.joining import CheckedPassword, Denied, Joined, JoinRequest, PasswordNeeded
+from rooms.gists import Gist
+from rooms.joining import (
+    CheckedPassword,
+    Denied,
+    Joined,
+    JoinRequest,
+    Outcome,
+    PasswordNeeded,
+    RowNeeded,
+)
 from rooms.listing import ROOMS_PAGE, list_rooms
 from rooms.models.tallies import TallyKind
 from rooms.moderator_events import ModeratorEvents
@@ -58,7 +69,7 @@ from rooms.refusals import not_joined, refusal, throttled
 from rooms.registry import NamespaceDefaults
 from rooms.requests import InRoom, JoinRoom, ListRooms, ReadHistory, SendMessage
 from rooms.rights import read_rights
-from rooms.sending import Draft, SendRequest
+from rooms.sending import Draft, SendRequest, check_hooked
 from rooms.shapes import Shape, instant
 from rooms.tallying import tallies
 from rooms.throttle import Limits as TryLimits
@@ -253,7 +264,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             nonce=requests.clean_message_nonce(request.nonce),
         )
         seat = self._seat(draft.room)
-        draft = await self.on_message(draft)
+        # Here and not where it is stored: there it would fail with everybody's whom it goes with.
+        draft = check_hooked(draft, await self.on_message(draft))
         sent = await self._backstage.send(
             SendRequest(
                 room_id=seat.room_id,
@@ -294,7 +306,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         if asked.with_user is not None:
             return await self._private_history(asked.with_user, before, after, limit)
         name = requests.clean_name(asked.room or "")
-        epoch, page = await in_database(
+        epoch, page = await in_even_time(
             read_history,
             self.namespace,
             name,
@@ -333,7 +345,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     async def members(self, request: str | InRoom) -> answers.MemberList:
         """List who is in a room."""
         name = requests.room_named(request)
-        members, count = await in_database(
+        members, count = await in_even_time(
             read_members, self.namespace, name, self._person, seated_in=self._room_id(name)
         )
         shown = cast("list[answers.Member]", members)
@@ -344,6 +356,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         """Say what this person may do in a room that they are in, and tell if it changes."""
         seat = self._seat(requests.room_named(request))
         seat.has_asked_rights = True
+        begun_at = time.monotonic()
         found = await in_database(
             read_rights,
             seat.room,
@@ -351,16 +364,15 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             seated_in=seat.room_id,
             policy=await self._own_policy(seat.room),
         )
-        seat.told_role = found.role
+        gist = seat.told_rights = found.gist
+        if self._backstage.watch.has_asked_since(begun_at, self.namespace):
+            # A re-check that began meanwhile did not know yet what this client is told.
+            await self._backstage.watch.recheck_socket(self._attendee)
         return {
             "ok": True,
-            "room": seat.room,
-            "role": cast("answers.RoleName | None", found.role),
+            **_rights_shape(seat.room, gist, found.refused),
             "rank": found.rank,
-            "moderates": found.moderates,
             "roles": cast("list[answers.RoleName]", list(found.roles)),
-            "slow_mode_s": found.slow_mode_s,
-            "refusal": cast("Refusal", found.refused.answer()) if found.refused else None,
         }
 
     # What the process's watch and staff ask.
@@ -379,7 +391,7 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
 
     async def own_policies(self, names: list[str]) -> Mapping[str, Policy | None] | None:
         """Give what the application asks of these rooms; None where the rows are asked."""
-        if type(self).get_policy is RoomNamespace.get_policy:
+        if not self._has_own_policies:
             return None
         return {name: await self.get_policy(name) for name in names}
 
@@ -395,9 +407,14 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         self._note("evicted", room, refused)
         current_counts().evictions.add(self.socket.label, refused.code)
 
-    def role_changed(self, room: str) -> None:
-        """Let a client that shows what its person may do ask again."""
-        self.emit_now("rightsChanged", {"room": room})
+    def rights_changed(self, room: str, gist: Gist) -> None:
+        """Tell a client that shows what its person may do."""
+        refused = refusal(gist.refusing, room) if gist.refusing is not None else None
+        self.emit_now("rightsChanged", _rights_shape(room, gist, refused))
+
+    def role_changed(self, room: str, user: Shape, role: str | None) -> None:
+        """Let a client that shows who is there put somebody where they belong now."""
+        self.emit_now("roleChanged", {"room": room, "user": user, "role": role})
 
     def mute_changed(self, room: str, mute: Sanction | None) -> None:
         """Tell the client what keeps its person from writing, or that nothing does any more."""
@@ -469,7 +486,9 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         except BaseException:
             await self._unhold(name, is_joined=is_joined)
             raise
-        self._attendee.seats[name] = Seated(name, outcome.room_id, outcome.standing, outcome.mute)
+        self._attendee.seats[name] = Seated(
+            name, outcome.room_id, outcome.standing, outcome.mute, known_role=outcome.standing.role
+        )
         self._powers.remember(outcome.standing.powers)
         await self._ask_again(name, begun_at, by_invitation=asked.invitation is not None)
         if not is_joined and not is_return:
@@ -501,6 +520,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
 
     async def _ask_to_join(self, asked: JoinRoom, *, is_joined: bool) -> Joined:
         """Have a join decided, checking a password if that is what it takes."""
+        has_own = self._has_own_policies
+        own = await self.get_policy(asked.room) if has_own else None
         request = JoinRequest(
             namespace=self.namespace,
             room=asked.room,
@@ -514,24 +535,38 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
             since=asked.since,
             epoch=asked.epoch,
             powers=self._powers.fresh(self.options.recheck_s),
-            policy=await self._own_policy(asked.room, makes_room=True),
+            policy=own,
+            is_missing=has_own and own is None,
         )
         attempts_left = None
-        outcome = await self._backstage.joins.submit(request)
+        outcome = await self._decide_join(request)
+        if isinstance(outcome, RowNeeded):
+            await in_database(make_room_for, self.namespace, asked.room, self.defaults)
+            outcome = await self._decide_join(request)
         if isinstance(outcome, PasswordNeeded) and asked.password is not None:
             checked, attempts_left = await self._check_password(
                 asked.room, asked.password, outcome.encoded
             )
             request = replace(request, checked_password=checked, powers=outcome.powers)
-            outcome = await self._backstage.joins.submit(request)
+            outcome = await self._decide_join(request)
         if isinstance(outcome, Joined):
             if not is_joined:
                 tallies.add(TallyKind.JOIN, outcome.room_id, timezone.now())
             return outcome
         if not isinstance(outcome, Denied):
-            raise TypeError("a join with a checked password needs no other check")
+            raise TypeError("a join with its row and a checked password needs nothing more")
         self._powers.remember(outcome.powers)
         raise refusal(outcome.told, asked.room, ref=outcome.ref, attempts_left=attempts_left)
+
+    async def _decide_join(self, request: JoinRequest) -> Outcome:
+        """Have a join decided; a room that may be hidden takes its time for it."""
+        begun_at = time.monotonic()
+        outcome = await self._backstage.joins.submit(request)
+        if isinstance(outcome, PasswordNeeded) or (
+            isinstance(outcome, Denied) and outcome.told.code == Code.UNKNOWN_ROOM
+        ):
+            await even_out(begun_at)
+        return outcome
 
     async def _check_password(
         self, room: str, password: str, encoded: str
@@ -565,16 +600,18 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
         ref = await in_database(record_denied_join, self.namespace, room, self._person, decision)
         return refusal(decision, room, ref=ref)
 
-    async def _own_policy(self, room: str, *, makes_room: bool = False) -> Policy | None:
+    async def _own_policy(self, room: str) -> Policy | None:
         """Give the application's own policy where a subclass has one; None for the row's."""
-        if type(self).get_policy is RoomNamespace.get_policy:
+        if not self._has_own_policies:
             return None
         policy = await self.get_policy(room)
         if policy is None:
             raise await self._denied(room, unknown_room(room))
-        if makes_room:
-            await in_database(make_room_for, self.namespace, room, self.defaults)
         return policy
+
+    @property
+    def _has_own_policies(self) -> bool:
+        return type(self).get_policy is not RoomNamespace.get_policy
 
     async def _tell(self, signal: Signal, room: str, **about: object) -> None:
         await signals.tell(
@@ -590,7 +627,9 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     def _note(self, what: str, room: str, refused: Refused) -> None:
         ref = refused.data.get("ref")
         self.socket.note(what, room=room, code=refused.code, ref=ref)
-        logger.info(what, extra=self.socket.about(room=room, code=refused.code, ref=ref))
+        # Whoever pastes an invitation's link as the name of a room shows its token to no log.
+        told = hide_in_links(room)
+        logger.info(what, extra=self.socket.about(room=told, code=refused.code, ref=ref))
 
     def _seat(self, room: str) -> Seated:
         seat = self._attendee.seats.get(room)
@@ -647,6 +686,17 @@ def _join_answer(room: str, joined: Joined) -> answers.Joined:
         "messages": cast("list[answers.Message]", snapshot.page.messages),
         "more": snapshot.page.has_more,
         "recovered": snapshot.is_recovered,
+    }
+
+
+def _rights_shape(room: str, gist: Gist, refused: Refused | None) -> answers.RightsChanged:
+    return {
+        "room": room,
+        "role": cast("answers.RoleName | None", gist.role),
+        "moderates": gist.moderates,
+        "slow_mode_s": gist.slow_mode_s,
+        "closes_at": instant(gist.closes_at) if gist.closes_at is not None else None,
+        "refusal": cast("Refusal", refused.answer()) if refused is not None else None,
     }
 
 

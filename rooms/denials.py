@@ -70,7 +70,11 @@ def denial_message(
     """Say why ``place``, a room's name or a namespace's path, is denied, in the active language."""
     message = str(SENTENCES[code]) % {"place": place, "seconds": math.ceil(retry_after_s)}
     if until is not None:
-        message += " " + gettext("This ends on %(until)s.") % {"until": _moment(until)}
+        is_closed = code is Code.ROOM_CLOSED
+        ending = (
+            gettext("It opens on %(until)s.") if is_closed else gettext("This ends on %(until)s.")
+        )
+        message += " " + ending % {"until": _moment(until)}
     if stated_reason:
         message += " " + gettext("Reason: %(reason)s") % {"reason": stated_reason}
     return message

@@ -36,15 +36,28 @@ class Vacated:
     seats: tuple[tuple[Seated, Refused], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NewRole:
+    """A role that somebody who is in a room has by now, or has lost; ``key`` is the person's."""
+
+    namespace: str
+    room: str
+    key: str
+    name: str
+    role: str | None
+
+
 @dataclass(slots=True)
 class Evictions:
     """What carrying verdicts out has done.
 
-    ``counts`` are rooms that were left, and sockets that ended, by namespace.
+    ``counts`` are rooms that were left, and sockets that ended, by namespace. ``roles`` are those
+    that the others in the rooms do not know of yet.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     vacated: list[Vacated] = field(default_factory=list)
+    roles: set[NewRole] = field(default_factory=set)
 
 
 def carry_out(judged: Iterable[Judged], *, tell: bool = True) -> Evictions:
@@ -66,6 +79,7 @@ def carry_out(judged: Iterable[Judged], *, tell: bool = True) -> Evictions:
         for room in verdict.standings:
             if (seat := attendee.seats.get(room)) is item.seats.get(room) and seat is not None:
                 _stay(item, room, seat)
+                done.roles |= _new_role(attendee, seat)
         left = _put_out(item, tell=tell)
         if left:
             done.vacated.append(Vacated(attendee, left))
@@ -94,12 +108,21 @@ def _stay(item: Judged, room: str, seat: Seated) -> None:
     """Note how somebody stands who stays, and tell them what of that is news."""
     standing, mute = item.verdict.standings[room], item.verdict.mutes.get(room)
     seat.standing = standing
-    if seat.has_asked_rights and standing.role != seat.told_role:
-        seat.told_role = standing.role
-        item.attendee.socket.role_changed(room)
+    rights = item.verdict.rights.get(room)
+    if seat.told_rights is not None and rights is not None and rights != seat.told_rights:
+        seat.told_rights = rights
+        item.attendee.socket.rights_changed(room, rights)
     if mute != seat.mute:
         seat.mute = mute
         item.attendee.socket.mute_changed(room, mute)
+
+
+def _new_role(attendee: Attendee, seat: Seated) -> set[NewRole]:
+    place, role = attendee.place, seat.standing.role
+    if role == seat.known_role:
+        return set()
+    seat.known_role = role
+    return {NewRole(place.namespace, seat.room, place.person.key, place.person.name, role)}
 
 
 def _put_out(item: Judged, *, tell: bool) -> tuple[tuple[Seated, Refused], ...]:

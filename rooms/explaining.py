@@ -13,6 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 
 from realtime.conf import options
+from realtime.exceptions import Refused
 from realtime.namespaces.identity import shown_name
 from rooms.models import Invitation, Room
 from rooms.models.invitations import token_digest
@@ -52,7 +53,8 @@ class Explanation:
     """The verdict, what the person is told, and what ``decide`` does not know.
 
     ``told`` is the code that clients get, which for a hidden room differs. ``row`` is the room.
-    ``is_assumed_joined`` says that sending was asked about as if the person had joined.
+    ``is_assumed_joined`` says that sending was asked about as if the person had joined;
+    ``is_uncounted`` that the cache, which counts tries, is away.
     """
 
     question: Question
@@ -64,13 +66,14 @@ class Explanation:
     tries_left: int | None = None
     throttled_until: datetime | None = None
     is_assumed_joined: bool = False
+    is_uncounted: bool = False
 
 
 def explain(question: Question, now: datetime) -> Explanation:
     """Answer a question as a join, a send or a CONNECT at ``now`` would be decided."""
     if question.room is None:
         return _explain_connecting(question, now)
-    found = find_rooms({(question.namespace, question.room)}, [question.person]).get(
+    found = find_rooms({(question.namespace, question.room)}).get(
         (question.namespace, question.room)
     )
     if found is None:
@@ -144,7 +147,13 @@ def _explain_in_room(question: Question, found: FoundRoom, now: datetime) -> Exp
     )
     decision = decide(found.policy, subject, question.action, credentials)
     told = shown_code(decision, found.policy, subject, Credentials(now=now, is_joined=sockets > 0))
-    tries_left, throttled_until = _tries(question, now)
+    tries_left = throttled_until = None
+    try:
+        tries_left, throttled_until = _tries(question, now)
+    except Refused:
+        is_uncounted = True  # the rest of the answer is of use without it
+    else:
+        is_uncounted = False
     return Explanation(
         question,
         decision,
@@ -155,6 +164,7 @@ def _explain_in_room(question: Question, found: FoundRoom, now: datetime) -> Exp
         tries_left=tries_left,
         throttled_until=throttled_until,
         is_assumed_joined=question.action in {Action.SEND, Action.READ} and not sockets,
+        is_uncounted=is_uncounted,
     )
 
 

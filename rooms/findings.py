@@ -5,7 +5,7 @@ say. Pure, as all that a decision is made of. Source: DESIGN section 7.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rooms.policy_values import (
     Action,
@@ -19,7 +19,6 @@ from rooms.policy_values import (
     Subject,
 )
 
-FOREVER = datetime.max.replace(tzinfo=UTC)
 MODERATING_ROLES = frozenset({Role.OWNER.value, Role.MODERATOR.value})
 
 
@@ -111,7 +110,7 @@ class Findings:
     def _longest(self, sanctions: tuple[Sanction, ...]) -> Sanction | None:
         # The longest, not the first: the end that people are told has to be true.
         concerning = [sanction for sanction in sanctions if self._concerns(sanction)]
-        return max(concerning, key=lambda sanction: sanction.expires_at or FOREVER, default=None)
+        return max(concerning, key=_lasts_until, default=None)
 
     def _concerns(self, sanction: Sanction) -> bool:
         subject = self.subject
@@ -133,3 +132,9 @@ def find_mute(policy: Policy, subject: Subject, now: datetime) -> Sanction | Non
     if not (policy.mutes or namespace.mutes or namespace.site_mutes):
         return None
     return Findings(namespace, policy, subject, now).mute()
+
+
+def _lasts_until(sanction: Sanction) -> tuple[bool, float]:
+    """Order sanctions by their end; one without an end lasts longest."""
+    until = sanction.expires_at
+    return (True, 0.0) if until is None else (False, until.timestamp())

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from rooms.likeness import SharedDecisions
 from rooms.models import Connection, Room, Seat
+from rooms.models.versions import SITE_KEY
 from rooms.people import (
     NO_STANDING,
     Person,
@@ -59,6 +60,19 @@ class Flip:
 
     attendance: Attendance
     code: str
+
+
+def find_paths(places: Iterable[Places]) -> set[str]:
+    """Give the paths of the namespaces that these are in; for the whole site ``SITE_KEY``."""
+    found: set[str] = set()
+    room_ids: set[int] = set()
+    for place in places:
+        found |= {SITE_KEY} if place.is_everywhere else place.namespaces
+        room_ids |= place.room_ids
+    if room_ids:
+        rooms = Room.objects.filter(pk__in=room_ids).order_by()
+        found |= set(rooms.values_list("namespace__path", flat=True))
+    return found
 
 
 def find_attendances(now: datetime, places: Places) -> list[Attendance]:

@@ -93,7 +93,7 @@ class Invitations:
             # Somebody who was kicked comes back with what let them in: no further use.
             held.revoked_at = None
             held.save(update_fields=["revoked_at"])
-        role = _make_member(row, person.user_id) if person.user_id is not None else None
+        role = make_member(row, person.user_id) if person.user_id is not None else None
         pk = self._used_by[row.pk, person.key].pk
         return role, GrantValue(id=str(pk), expires_at=row.expires_at)
 
@@ -120,7 +120,7 @@ def _holder(grant: Grant) -> tuple[str, str]:
     return (str(grant.user_id) if grant.user_id is not None else "", grant.guest_id)
 
 
-def _make_member(invitation: Invitation, user_id: str) -> str:
+def make_member(invitation: Invitation, user_id: str) -> str:
     """Give the user the invitation's role, unless they have more already."""
     membership, is_new = Membership.objects.get_or_create(
         room_id=invitation.room_id, user_id=user_id, defaults={"role": invitation.role}

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from realtime.conf import options
 from rooms.findings import find_mute
 from rooms.history import Snapshot, snapshot
 from rooms.inviting import Invitations, digests_of
@@ -32,8 +33,8 @@ from rooms.policy import decide, is_final, shown_code, unknown_room
 from rooms.policy_values import Access, Action, Credentials, Decision, Policy, Proof, Sanction
 from rooms.policy_values import Grant as GrantValue
 from rooms.presence import Occupancy
-from rooms.records import Denial, record_denials
-from rooms.registry import FoundRoom, find_rooms, lock_rooms
+from rooms.records import Denial, record_denials, record_joins
+from rooms.registry import FoundRoom, find_places, lock_rooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class JoinRequest:
     """One socket that asks to join.
 
     ``password_given`` without ``checked_password`` asks whether a check is needed at all.
-    ``policy`` stands in for the row's own where the rooms are rows of another model.
+    ``policy`` stands in for the row's own where the rooms are rows of another model;
+    ``is_missing`` says that there is no such room of that model.
     ``is_joined``: this socket is in the room already.
     """
 
@@ -67,6 +69,7 @@ class JoinRequest:
     epoch: str | None = None
     powers: Powers | None = None
     policy: Policy | None = None
+    is_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,12 @@ class PasswordNeeded:
     powers: Powers | None
 
 
-Outcome = Joined | Denied | PasswordNeeded
+@dataclass(frozen=True, slots=True)
+class RowNeeded:
+    """Nothing is decided yet: make the row under which another model's room is kept, ask again."""
+
+
+Outcome = Joined | Denied | PasswordNeeded | RowNeeded
 
 
 def join_rooms(requests: list[JoinRequest]) -> list[Outcome | Exception]:
@@ -121,7 +129,9 @@ class _Attempt:
     """One request on its way to an outcome."""
 
     request: JoinRequest
+    # The room, and its place: its own, or the stand-in's for a room that is missing.
     found: FoundRoom | None = None
+    place: FoundRoom | None = None
     standing: Standing = field(default_factory=Standing)
     decision: Decision | None = None
     shown: Decision | None = None
@@ -132,6 +142,11 @@ class _Attempt:
     @property
     def is_allowed(self) -> bool:
         return self.decision is not None and self.decision.allowed
+
+    @property
+    def has_row(self) -> bool:
+        """Whether a room of another model has the row under which it is kept."""
+        return self.found is not None or self.request.policy is None
 
     @property
     def proof(self) -> Proof:
@@ -149,7 +164,7 @@ class _Batch:
 
     requests: list[JoinRequest]
     now: datetime
-    rooms: dict[tuple[str, str], FoundRoom] = field(init=False)
+    places: dict[tuple[str, str], FoundRoom] = field(init=False)
     standings: dict[tuple[int, str], Standing] = field(init=False)
     invitations: Invitations = field(init=False)
     powers: dict[str, Powers] = field(default_factory=dict)
@@ -157,7 +172,7 @@ class _Batch:
 
     def __post_init__(self) -> None:
         tokens = {request.invitation for request in self.requests}
-        self.rooms = find_rooms(
+        self.places = find_places(
             {(request.namespace, request.room) for request in self.requests},
             self.persons,
             digests=set(digests_of(tokens).values()),
@@ -165,7 +180,7 @@ class _Batch:
             may_remember=True,
         )
         self.standings = load_standings(self._where_standing_counts(), self.persons)
-        is_invited = any(found.has_invitations for found in self.rooms.values())
+        is_invited = any(found.has_invitations for found in self.places.values())
         self.invitations = Invitations.read(tokens if is_invited else (), self.persons)
 
     @property
@@ -180,7 +195,7 @@ class _Batch:
         """
         counts: dict[int, Policy] = {}
         for request in self.requests:
-            found = self.rooms.get((request.namespace, request.room))
+            found = self.places.get((request.namespace, request.room))
             if found is None or not found.has_standings or found.row.pk in counts:
                 continue
             policy = with_laws_of(request.policy, found.policy) if request.policy else found.policy
@@ -194,7 +209,8 @@ class _Batch:
         """Decide one join; without ``occupancy`` by what was seen of the seats before the lock."""
         request = attempt.request
         if occupancy is None:
-            attempt.found = self.rooms.get((request.namespace, request.room))
+            attempt.place = self.places.get((request.namespace, request.room))
+            attempt.found = _room_of(attempt)
         self._take_standing(attempt)
         attempt.decision = self._decision(attempt, occupancy)
         # Most joins never need to know what an account may do everywhere.
@@ -280,22 +296,27 @@ class _Batch:
         self.standings[attempt.found.row.pk, person.key] = attempt.standing
 
     def outcomes(self, attempts: Iterable[_Attempt]) -> Iterable[Outcome]:
-        """Give what came of each, with the denials recorded."""
+        """Give what came of each, with the denials recorded, and the joins where that is wanted."""
         attempts = list(attempts)
         denied = [
             attempt
             for attempt in attempts
-            if not attempt.is_allowed and attempt.needs_password is None
+            if attempt.shown is not None and attempt.needs_password is None and attempt.has_row
         ]
         refs = dict(
             zip(
                 map(id, denied),
-                record_denials([_denial(attempt) for attempt in denied], self.now),
+                record_denials([_decided(attempt) for attempt in denied], self.now),
                 strict=True,
             )
         )
+        if options().record_joins:
+            entered = [one for one in attempts if one.is_allowed and not one.request.is_joined]
+            record_joins([_decided(attempt) for attempt in entered], self.now)
         for attempt in attempts:
-            if attempt.needs_password is not None:
+            if not attempt.has_row:
+                yield RowNeeded()
+            elif attempt.needs_password is not None:
                 yield PasswordNeeded(attempt.needs_password, attempt.standing.powers)
             elif attempt.is_allowed and attempt.found is not None:
                 yield self._joined(attempt, attempt.found.row)
@@ -308,9 +329,9 @@ class _Batch:
         if attempt.found is not None:
             standing = self.standings.get((attempt.found.row.pk, request.person.key), standing)
         known = self.powers.get(request.person.key, request.powers)
-        if attempt.found is not None:
-            standing = replace(standing, version=attempt.found.version)
-            if known is not None and known.version != attempt.found.people_version:
+        if attempt.place is not None:
+            standing = replace(standing, version=attempt.place.version)
+            if known is not None and known.version != attempt.place.people_version:
                 known = None  # users or groups have changed since
         attempt.standing = replace(standing, powers=known)
         if attempt.found is not None and reads_groups(_policy(attempt)):
@@ -321,7 +342,7 @@ class _Batch:
         person = attempt.request.person
         if person.user_id is None or attempt.standing.powers is not None:
             return False
-        version = attempt.found.people_version if attempt.found is not None else None
+        version = attempt.place.people_version if attempt.place is not None else None
         known = self.powers.get(person.key)
         if known is None or (version is not None and known.version < version):
             self.powers[person.key] = load_powers(person.user_id)
@@ -381,6 +402,13 @@ class _Batch:
         )
 
 
+def _room_of(attempt: _Attempt) -> FoundRoom | None:
+    place = attempt.place
+    return (
+        place if place is not None and place.is_there and not attempt.request.is_missing else None
+    )
+
+
 def _policy(attempt: _Attempt) -> Policy:
     """Give the policy that counts: the row's, unless the application has its own."""
     own = attempt.request.policy
@@ -434,7 +462,9 @@ def _leave_grant(attempt: _Attempt) -> None:
     attempt.standing = replace(standing, grants=(*standing.grants, grant))
 
 
-def _denial(attempt: _Attempt) -> Denial:
+def _decided(attempt: _Attempt) -> Denial:
     request = attempt.request
     decision = attempt.decision or unknown_room(request.room)
-    return Denial(RecordKind.JOIN, request.namespace, request.room, request.person, decision)
+    return Denial(
+        RecordKind.JOIN, request.namespace, request.room, request.person, decision, attempt.shown
+    )

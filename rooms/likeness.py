@@ -3,7 +3,9 @@
 Pure, as ``decide`` is: what a place says by name is all that can set two strangers apart.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import datetime
 
 from rooms.policy import decide
 from rooms.policy_values import (
@@ -21,7 +23,7 @@ _SOMEBODY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Whom the rules and bans of a place speak of by id, and whether any speaks of addresses."""
+    """Whom the rules, bans and mutes of a place name, and whether any speaks of addresses."""
 
     ids: frozenset[str]
     has_networks: bool
@@ -30,29 +32,31 @@ class Mentions:
     def of(cls, policy: Policy | NamespacePolicy) -> "Mentions":
         """Read a room's with its namespace's, or a namespace's alone; the site's always count."""
         namespace = policy.namespace if isinstance(policy, Policy) else policy
-        bans = [*namespace.site_bans, *namespace.bans]
+        sanctions = [*namespace.site_bans, *namespace.bans]
+        sanctions += [*namespace.site_mutes, *namespace.mutes]
         rules = [*namespace.rules.rules]
         if isinstance(policy, Policy):
-            bans += policy.bans
+            sanctions += [*policy.bans, *policy.mutes]
             rules += policy.rules.rules
         ids = [rule.user_id for rule in rules]
-        ids += [ban.user_id for ban in bans] + [ban.guest_id for ban in bans]
+        ids += [item.user_id for item in sanctions] + [item.guest_id for item in sanctions]
         return cls(
-            frozenset(item for item in ids if item), any(ban.network is not None for ban in bans)
+            frozenset(item for item in ids if item),
+            any(item.network is not None for item in sanctions),
         )
 
-    def unnamed(self, subject: Subject) -> Subject:
-        """Drop what no decision on joining there can depend on, so that people alike are equal."""
+    def kind(self, subject: Subject) -> Hashable:
+        """Give all that a decision there can depend on: equal for people who are alike."""
         user_id, guest_id = subject.user_id, subject.guest_id
-        return Subject(
-            user_id=user_id if user_id is None or user_id in self.ids else _SOMEBODY,
-            guest_id=guest_id if guest_id is None or guest_id in self.ids else _SOMEBODY,
-            group_ids=subject.group_ids,
-            address=subject.address if self.has_networks else None,
-            is_superuser=subject.is_superuser,
-            may_moderate_rooms=subject.may_moderate_rooms,
-            role=subject.role,
-            grants=subject.grants,
+        return (
+            user_id if user_id is None or user_id in self.ids else _SOMEBODY,
+            guest_id if guest_id is None or guest_id in self.ids else _SOMEBODY,
+            subject.group_ids,
+            subject.address if self.has_networks else None,
+            subject.is_superuser,
+            subject.may_moderate_rooms,
+            subject.role,
+            subject.grants,
         )
 
 
@@ -66,7 +70,12 @@ class SharedDecisions:
         self._credentials = credentials
         # By the policy's identity; it is kept, so that no other one can take that.
         self._places: dict[int, tuple[Policy | NamespacePolicy, Mentions]] = {}
-        self._made: dict[tuple[int, Action, Subject], Decision] = {}
+        self._made: dict[tuple[int, Action, Hashable], Decision] = {}
+
+    @property
+    def now(self) -> datetime:
+        """The instant that all of them are made for."""
+        return self._credentials.now
 
     def decide(
         self, policy: Policy | NamespacePolicy, subject: Subject, action: Action
@@ -75,7 +84,7 @@ class SharedDecisions:
         place = id(policy)
         if place not in self._places:
             self._places[place] = (policy, Mentions.of(policy))
-        key = (place, action, self._places[place][1].unnamed(subject))
+        key = (place, action, self._places[place][1].kind(subject))
         if key not in self._made:
             self._made[key] = decide(policy, subject, action, self._credentials)
         return self._made[key]

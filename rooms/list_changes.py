@@ -4,7 +4,7 @@ One unit of database work for all of a namespace's sockets that asked; each room
 ``rooms.listing`` does. Persons of whom no rule, ban or role speaks share one decision.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,6 @@ from rooms.listing import room_shape
 from rooms.models import Room, Seat
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy import is_visible
-from rooms.policy_values import Subject
 from rooms.presence import Occupancy
 from rooms.rechecking import instants_of
 from rooms.registry import FoundRoom, with_policies
@@ -105,7 +104,7 @@ class _Seen:
         )
         self.occupancy = Occupancy.read(policies, persons, now)
         self.mentions = {room.row.pk: Mentions.of(room.policy) for room in rooms}
-        self._shapes: dict[tuple[int, Subject, bool, bool], Shape | None] = {}
+        self._shapes: dict[tuple[int, Hashable, bool, bool], Shape | None] = {}
 
     def news(self, listener: Listener, *, is_whole: bool, with_counts: bool) -> News:
         """Give what is otherwise for one socket."""
@@ -131,8 +130,8 @@ class _Seen:
         standing = replace(standing, powers=account.powers if account is not None else None)
         is_inside = self.occupancy.sockets(pk, person.key) > 0
         is_joined = room.row.name in listener.joined
-        subject = self.mentions[pk].unnamed(subject_of(person, standing))
-        key = (pk, subject, is_inside, is_joined)
+        subject = subject_of(person, standing)
+        key = (pk, self.mentions[pk].kind(subject), is_inside, is_joined)
         if key not in self._shapes:
             self._shapes[key] = (
                 room_shape(

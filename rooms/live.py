@@ -16,11 +16,14 @@ from realtime.namespaces.notices import Echoes, ask, ask_from_thread
 from realtime.namespaces.process import current_process_id
 from realtime.namespaces.signals import process_noticed
 from rooms.backstage import backstages
+from rooms.evicting import NewRole
 from rooms.models import Process
 from rooms.models.versions import SITE_KEY
-from rooms.versions import CHANGED, raise_versions
+from rooms.versions import CHANGED, raise_versions, read_versions, version_in
+from rooms.watching import ROLE
 
 RECHECK = "rooms.recheck"
+CONFIRM = "rooms.confirm"
 # How long somebody who asked waits for all processes that live.
 CONFIRM_WITHIN_S = 2.0
 
@@ -59,12 +62,44 @@ async def recheck_everywhere(namespace: str | None = None) -> Receipt:
     return _receipt(living, echoes, began_at)
 
 
+async def confirm_everywhere(namespace: str) -> Receipt:
+    """Return once all processes have asked about a namespace's sockets since this was called.
+
+    For changes that raise its version, which all do that send signals. Cheaper than
+    ``recheck_everywhere``: a look that the change itself has brought about is enough. Whom that
+    has evicted before the call is not counted.
+    """
+    began_at = time.monotonic()
+    living, version = await in_database(_living_at, namespace)
+    try:
+        echoes = await ask(CONFIRM, namespace, version, 0.0, timeout_s=CONFIRM_WITHIN_S)
+    except UsageError:
+        echoes = Echoes([])
+    return _receipt(living, echoes, began_at)
+
+
 def recheck_from_thread(namespace: str | None = None) -> Receipt:
     """Do what ``recheck_everywhere`` does, from synchronous code outside of a transaction."""
     began_at = time.monotonic()
     living = _living_processes()
     try:
         echoes = ask_from_thread(RECHECK, namespace, timeout_s=CONFIRM_WITHIN_S)
+    except UsageError:
+        echoes = Echoes([])
+    return _receipt(living, echoes, began_at)
+
+
+def confirm_from_thread(namespace: str, *, since: float) -> Receipt:
+    """Do what ``confirm_everywhere`` does, from synchronous code outside of a transaction.
+
+    ``namespace`` may be ``SITE_KEY``: all of them. Counts everybody who was evicted there
+    ``since``, in monotonic seconds, be it by this change or by another.
+    """
+    began_at = time.monotonic()
+    living, version = _living_at(namespace)
+    ago_s = began_at - since
+    try:
+        echoes = ask_from_thread(CONFIRM, namespace, version, ago_s, timeout_s=CONFIRM_WITHIN_S)
     except UsageError:
         echoes = Echoes([])
     return _receipt(living, echoes, began_at)
@@ -81,12 +116,21 @@ def recheck(namespace: str | None = None, name: str = "") -> None:
 
 async def hear_notice(*, topic: str, args: list[Any], **_: object) -> dict[str, Any] | None:
     """Do here what some process asks of all; others' topics are no concern of ours."""
-    if topic not in {CHANGED, RECHECK}:
+    if topic not in {CHANGED, RECHECK, CONFIRM, ROLE}:
         return None
     process_id = current_process_id()
     watch = backstages.of(process_id).watch
     if topic == CHANGED:
         watch.wake()
+        return None
+    if topic == CONFIRM:
+        namespace, version, ago_s = args
+        since = time.monotonic() - ago_s
+        await watch.catch_up(namespace, version)
+        evicted = watch.count_evicted(None if namespace == SITE_KEY else namespace, since)
+        return {"process": process_id, "evicted": evicted}
+    if topic == ROLE:
+        watch.tell_role(NewRole(*args))
         return None
     (namespace,) = args
     return {"process": process_id, "evicted": await watch.recheck(namespace)}
@@ -100,6 +144,12 @@ def connect_notices() -> None:
 def _living_processes() -> list[str]:
     live = Process.objects.filter(lease_until__gt=timezone.now())
     return list(live.order_by("pk").values_list("pk", flat=True))
+
+
+def _living_at(namespace: str) -> tuple[list[str], int]:
+    """Give the processes that live, and the version of what holds in a namespace by now."""
+    versions = read_versions()
+    return _living_processes(), version_in(versions, namespace)
 
 
 def _receipt(living: list[str], echoes: Echoes, began_at: float) -> Receipt:

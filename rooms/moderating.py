@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from realtime.conf import trusted_proxies
 from realtime.exceptions import Refused
-from rooms.banning import BanOrder, ban_together, network_of
+from rooms.banning import ALL_MESSAGES, BanOrder, ban_together, network_of
 from rooms.denials import Code, denial_message
 from rooms.models import (
     Ban,
@@ -45,21 +45,25 @@ from rooms.shapes import GUEST_PREFIX
 from rooms.versions import raise_versions
 
 INVITATIONS_AT_ONCE = 100
+# A century.
+PURGE_MOST_S = 100 * 365 * 86_400
 
 Actor = AbstractBaseUser | Person | None
+# A floor that was found brings its own actor.
+Where = Room | int | Floor
 
 
-def kick(room: Room | int, whom: Whom, *, reason: str = "", actor: Actor = None) -> None:
+def kick(room: Where, whom: Whom, *, reason: str = "", actor: Actor = None) -> None:
     """Put somebody out of a room, all their sockets; what let them in has to be given again."""
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         floor.require_power_over(target)
         _put_out(floor, Q(person_key=target.key), reason)
         _grants(floor.room, target).revoke(floor.now)
         audit("kick", floor, _("Kicked %(name)s.") % {"name": target.name}, target)
 
 
-def evict_everybody(room: Room | int, *, reason: str = "", actor: Actor = None) -> None:
+def evict_everybody(room: Where, *, reason: str = "", actor: Actor = None) -> None:
     """Put everybody out of a room; they may join again."""
     with transaction.atomic():
         floor = take_floor(room, actor)
@@ -68,7 +72,7 @@ def evict_everybody(room: Room | int, *, reason: str = "", actor: Actor = None) 
 
 
 def ban(
-    room: Room | int,
+    room: Where,
     whom: Whom,
     *,
     for_s: float | None = None,
@@ -85,7 +89,7 @@ def ban(
     ``purge_s`` removes what they wrote there in so many seconds.
     """
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         floor.require_power_over(target)
         _lift(Ban, floor, target)
         networks = _networks_of(target, spared) if address else []
@@ -101,10 +105,10 @@ def ban(
     return list(Ban.objects.filter(pk__in=pks))
 
 
-def unban(room: Room | int, whom: Whom, *, actor: Actor = None) -> int:
+def unban(room: Where, whom: Whom, *, actor: Actor = None) -> int:
     """Lift somebody's bans of a room, with those of addresses that came with them; say how many."""
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         floor.require_power_over(target)
         lifted = _lift(Ban, floor, target)
         if lifted:
@@ -113,7 +117,7 @@ def unban(room: Room | int, whom: Whom, *, actor: Actor = None) -> int:
 
 
 def mute(
-    room: Room | int,
+    room: Where,
     whom: Whom,
     *,
     for_s: float | None = None,
@@ -122,7 +126,7 @@ def mute(
 ) -> Mute:
     """Let somebody read but not write in a room, in place of an earlier mute."""
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         floor.require_power_over(target)
         _lift(Mute, floor, target)
         row = Mute(
@@ -140,10 +144,10 @@ def mute(
     return row
 
 
-def unmute(room: Room | int, whom: Whom, *, actor: Actor = None) -> int:
+def unmute(room: Where, whom: Whom, *, actor: Actor = None) -> int:
     """Lift somebody's mutes of a room; say how many."""
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         floor.require_power_over(target)
         lifted = _lift(Mute, floor, target)
         if lifted:
@@ -152,7 +156,7 @@ def unmute(room: Room | int, whom: Whom, *, actor: Actor = None) -> int:
 
 
 def set_role(
-    room: Room | int, whom: Whom, role: str | None, *, actor: Actor = None
+    room: Where, whom: Whom, role: str | None, *, actor: Actor = None
 ) -> Membership | None:
     """Give a user a role in a room, or with None end the membership; give what is there then.
 
@@ -162,7 +166,7 @@ def set_role(
     if role is not None and role not in {known.value for known in Role}:
         raise ValidationError(_("There is no such role."), code="role")
     with transaction.atomic():
-        floor, target = take_floor(room, actor), person_of(whom)
+        floor, target = take_floor(room, actor, about=whom), person_of(whom)
         if target.user_id is None:
             raise ValidationError(_("Only a user has a role in a room."), code="user")
         floor.require_power_over(target)
@@ -184,16 +188,18 @@ def set_role(
     return row
 
 
-def remove_message(room: Room | int, message_id: str | int, *, actor: Actor = None) -> None:
+def remove_message(room: Where, message_id: str | int, *, actor: Actor = None) -> None:
     """Take a message's text away; it keeps its place. One that is removed already stays so.
 
     Raises ``Refused("unknown_message")``.
     """
     with transaction.atomic():
         floor = take_floor(room, actor)
-        is_number = isinstance(message_id, int) or message_id.isdecimal()
         rows = Message.objects.filter(room=floor.room)
-        row = rows.filter(pk=message_id).first() if is_number else None
+        try:
+            row = rows.filter(pk=message_id).first()
+        except (ValueError, OverflowError):  # no key of ours
+            row = None
         if row is None:
             name = floor.room.name
             raise Refused(
@@ -212,7 +218,7 @@ def remove_message(room: Room | int, message_id: str | int, *, actor: Actor = No
         audit("remove", floor, _("Removed message %(offset)d.") % {"offset": row.offset})
 
 
-def clear_history(room: Room | int, *, actor: Actor = None) -> int:
+def clear_history(room: Where, *, actor: Actor = None) -> int:
     """Delete all messages of a room; offsets go on from where they are. Say how many."""
     with transaction.atomic():
         floor = take_floor(room, actor)
@@ -222,7 +228,7 @@ def clear_history(room: Room | int, *, actor: Actor = None) -> int:
 
 
 def issue_invitations(
-    room: Room | int,
+    room: Where,
     count: int = 1,
     *,
     max_uses: int | None = 1,
@@ -319,7 +325,10 @@ def _put_out(floor: Floor, whose: Q, reason: str) -> None:
         raise ValidationError(
             _("A reason has at most %(most)d characters.") % {"most": REASON_MAX}, code="reason"
         )
-    Seat.objects.filter(whose, room=floor.room).update(kicked_at=floor.now, kick_reason=reason)
+    # In the order of their keys, so that two acts on the same seats never wait in a circle.
+    seats = Seat.objects.filter(whose, room=floor.room).order_by("pk")
+    pks = list(seats.select_for_update(no_key=True).values_list("pk", flat=True))
+    Seat.objects.filter(pk__in=pks).update(kicked_at=floor.now, kick_reason=reason)
     raise_versions(floor.room.namespace.path)
 
 
@@ -379,6 +388,8 @@ def _network_order(order: BanOrder, network: Network) -> BanOrder:
 def _until(now: datetime, for_s: float | None) -> datetime | None:
     if for_s is None:
         return None
+    if not for_s > 0:  # nor NaN, which is neither above nor below
+        raise ValidationError(_("Give a number of seconds above 0."), code="for_s")
     try:
         return now + timedelta(seconds=for_s)
     except OverflowError:
@@ -388,10 +399,10 @@ def _until(now: datetime, for_s: float | None) -> datetime | None:
 def _span(seconds: float | None) -> timedelta | None:
     if seconds is None:
         return None
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        return timedelta.max
+    if not seconds > 0:
+        raise ValidationError(_("Give a number of seconds above 0."), code="purge_s")
+    # Beyond what any message's age is it is all of them: no instant lies so far back.
+    return timedelta(seconds=seconds) if seconds <= PURGE_MOST_S else ALL_MESSAGES
 
 
 def _user_of(floor: Floor) -> AbstractBaseUser | None:

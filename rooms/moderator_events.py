@@ -15,14 +15,14 @@ from django.utils.translation import gettext as _
 
 from realtime.exceptions import Refused
 from realtime.namespaces.consumer import NamespaceConsumer
-from realtime.namespaces.database import in_database
 from realtime.namespaces.events import event
 from rooms import answers, moderating, requests
-from rooms.live import recheck_everywhere
+from rooms.even_time import in_even_time
+from rooms.live import confirm_everywhere
 from rooms.models.sanctions import REASON_MAX
 from rooms.people import Person
 from rooms.policy_values import Role
-from rooms.reading import find_moderated
+from rooms.powers import find_floor
 from rooms.requests import InRoom
 from rooms.rights import read_sanctions
 from rooms.shapes import Shape
@@ -138,13 +138,13 @@ class ModeratorEvents(NamespaceConsumer):
             reason=_clean_reason(request.reason),
             for_s=_clean_seconds(request.for_s, "for_s"),
         )
-        return {"ok": True}
+        return await self._told()
 
     @event("unmute", codes=answers.ON_PERSON_CODES)
     async def unmute(self, request: OnPerson) -> answers.Done:
         """Let somebody write again."""
         await self._moderate(request.room, moderating.unmute, request.user)
-        return {"ok": True}
+        return await self._told()
 
     @event("setRole", codes=answers.ON_PERSON_CODES)
     async def set_role(self, request: SetRole) -> answers.Done:
@@ -200,10 +200,10 @@ class ModeratorEvents(NamespaceConsumer):
         is_joined = name in self.rooms
 
         def read() -> tuple[list[Shape], list[Shape]]:
-            room_id = find_moderated(self.namespace, name, person, is_joined=is_joined)
-            return read_sanctions(room_id)
+            floor = find_floor(self.namespace, name, person, is_joined=is_joined)
+            return read_sanctions(floor.room.pk)
 
-        bans, mutes = await in_database(read)
+        bans, mutes = await in_even_time(read)
         return {
             "ok": True,
             "bans": cast("list[answers.Sanction]", bans),
@@ -219,17 +219,25 @@ class ModeratorEvents(NamespaceConsumer):
         is_joined = name in self.rooms
 
         def run() -> Result:
-            room_id = find_moderated(self.namespace, name, person, is_joined=is_joined)
+            floor = find_floor(self.namespace, name, person, is_joined=is_joined)
             try:
-                return act(room_id, *args, actor=person, **details)
+                return act(floor, *args, **details)
             except ValidationError as error:
                 raise _faulty(error) from None
 
-        return await in_database(run)
+        return await in_even_time(run)
+
+    async def _told(self) -> answers.Done:
+        """Answer once those concerned have heard of it, so that no later act comes before.
+
+        What they may do hangs on what is stored: a process that does not answer changes nothing.
+        """
+        await confirm_everywhere(self.namespace)
+        return {"ok": True}
 
     async def _confirmed(self) -> answers.Done:
         """Answer once nothing of the room reaches those who had to go, or ``busy``."""
-        receipt = await recheck_everywhere(self.namespace)
+        receipt = await confirm_everywhere(self.namespace)
         if receipt.missing:
             raise Refused("busy", _("It is done, but not every server has confirmed it yet."))
         return {"ok": True}

@@ -25,6 +25,8 @@ def parse_network(text: str) -> Network:
     Raises ``ValueError`` with a translated sentence for anything else.
     """
     try:
+        if "%" in text:
+            raise ValueError(text)  # an interface of ours is nothing that sockets are known by
         network = ip_network(text.strip(), strict=False)
     except ValueError:
         raise ValueError(

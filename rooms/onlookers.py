@@ -34,7 +34,8 @@ POLL_TIMEOUT_S = 1.0
 class Sight:
     """What one poll brought: entries in the order of their times, and what was not shown.
 
-    ``silent`` processes have not answered; ``errors`` say why others refused.
+    ``silent`` processes have not answered; ``errors`` say why others refused. ``sockets`` are those
+    that matched as the look began; None where a process does not say.
     """
 
     entries: list[Entry]
@@ -42,6 +43,7 @@ class Sight:
     processes: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     errors: list[str] = field(default_factory=list)
+    sockets: int | None = None
 
 
 def tap_request(
@@ -105,13 +107,17 @@ async def look(request: TapRequest) -> AsyncIterator[Sight]:
 async def _poll(ask: Ask, request: TapRequest) -> Sight:
     echoes = await ask(TAP, msgspec.to_builtins(request), timeout_s=POLL_TIMEOUT_S)
     answers: list[dict[str, Any]] = echoes.answers
+    if not answers and echoes.is_lost:
+        raise UsageError("Redis does not answer, so that no process can be asked (REDIS_URL)")
     if not answers and not echoes.missing:
         raise UsageError("no process serves sockets now, or none that knows this command")
     entries = [entry for answer in answers for entry in answer["entries"]]
+    found: list[int | None] = [answer.get("sockets") for answer in answers]
     return Sight(
         sorted(entries, key=lambda entry: float(entry["at"])),
         sum(answer["dropped"] for answer in answers),
         tuple(sorted(answer["process"] for answer in answers)),
         echoes.missing,
         [f"{answer['process']}: {answer['error']}" for answer in answers if "error" in answer],
+        None if None in found else sum(each or 0 for each in found),
     )

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from django.core.cache import cache
 
+from realtime.exceptions import Refused
+from realtime.namespaces.shared_cache import asking_cache
 from rooms.policy_values import Policy
 from rooms.registry import FoundRoom
 
@@ -23,15 +25,26 @@ class Pacing:
         self._slow_s: dict[int, int] = {}
         self._last: dict[tuple[int, str], datetime | None] = {}
         self._sent: set[tuple[int, str]] = set()
+        self._away: Refused | None = None
 
     def last_sent_at(self, room_id: int, policy: Policy, person_key: str) -> datetime | None:
-        """Give when this person last wrote in a room, if that is still of importance."""
+        """Give when this person last wrote in a room, if that is still of importance.
+
+        Raises ``Refused("busy")`` while the cache is away, which is waited for once.
+        """
         if not policy.slow_mode_s:
             return None
+        if self._away is not None:
+            raise self._away
         self._slow_s[room_id] = policy.slow_mode_s
         key = (room_id, person_key)
         if key not in self._last:
-            kept = cache.get(_cache_key(*key))
+            try:
+                with asking_cache():
+                    kept = cache.get(_cache_key(*key))
+            except Refused as away:
+                self._away = away
+                raise
             self._last[key] = datetime.fromisoformat(kept) if isinstance(kept, str) else None
         return self._last[key]
 
@@ -44,7 +57,9 @@ class Pacing:
     def keep(self) -> None:
         """Let every process know. Still under the lock: the next to write waits for it."""
         for room_id, person_key in self._sent:
-            cache.set(_cache_key(room_id, person_key), self._now.isoformat(), self._slow_s[room_id])
+            key, slow_s = _cache_key(room_id, person_key), self._slow_s[room_id]
+            with asking_cache():
+                cache.set(key, self._now.isoformat(), slow_s)
 
 
 def _cache_key(room_id: int, person_key: str) -> str:

@@ -75,6 +75,7 @@ TEXTS: "dict[str, LazyText]" = {
     "signed_out": _("This page is no longer yours"),
     "load_again": _("Load the page again"),
     "namespace_refused": _("This namespace is not open to you"),
+    "choose_room": _("Choose a room"),
     "no_rooms": _("There is no room here yet."),
     "no_room_found": _("No room has that in its name."),
     "joining": _("Joining {room}"),
@@ -97,7 +98,8 @@ TEXTS: "dict[str, LazyText]" = {
     "over.namespace_closed": _("{room} is open again"),
     "over.room_full": _("There is a place in {room}"),
     "over.banned": _("You are not banned from {room} any more"),
-    "over_words.banned": _("You may come in again."),
+    "over": _("{room} lets you in now"),
+    "over_words.lifted": _("What kept you out does not hold any more."),
     "over_words": _("You waited for this: come in."),
     "watch": _("Watch for reopening"),
     "notify_me": _("Notify me when there is a place"),
@@ -126,10 +128,12 @@ TEXTS: "dict[str, LazyText]" = {
     "reference": _("Reference for staff: {ref}"),
     "fact.reason": _("Reason"),
     "fact.until": _("Until"),
+    "fact.opens": _("Opens"),
     "next.unknown_room": _("The list shows the rooms that are here."),
     "next.room_full": _("A place is free as soon as somebody leaves."),
     "next.room_closed": _("You can wait here: the page knows when it opens."),
-    "next.namespace_closed": _("You can wait here: the page knows when it opens."),
+    # A page outside hears nothing of it, unless it asks again and again.
+    "next.namespace_closed": _("Watch for reopening, and this page comes back by itself."),
     "next.banned": _("If this is a mistake, ask one of its moderators or the site's staff."),
     "next.kicked": _("You may come back, if you keep to the rules of the room."),
     "next.invalid_invitation": _("Ask the one who invited you for a new one."),
@@ -181,13 +185,22 @@ PLURALS: "dict[str, LazyText]" = {
     "chip.waiting": ngettext_lazy("Reconnecting in {count} s", "Reconnecting in {count} s"),
 }
 
+# What the first page's scripts show: rows of rooms, and the state of the connection.
+HOME_TEXTS = ("access.", "state.", "chip.", "people")
 
-def page_texts() -> dict[str, Any]:
-    """Give ``{"lang", "texts": {key: text}, "plurals": {key: {category: text}}}``."""
+
+def page_texts(beginnings: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """Give ``{"lang", "texts": {key: text}, "plurals": {key: {category: text}}}``.
+
+    Only texts whose keys begin with one of ``beginnings``.
+    """
+    texts, plurals = TEXTS | TALK_TEXTS, PLURALS | TALK_PLURALS
     return {
         "lang": get_language() or "en",
-        "texts": {key: str(words) for key, words in (TEXTS | TALK_TEXTS).items()},
-        "plurals": {key: _forms(words) for key, words in (PLURALS | TALK_PLURALS).items()},
+        "texts": {key: str(words) for key, words in texts.items() if key.startswith(beginnings)},
+        "plurals": {
+            key: _forms(words) for key, words in plurals.items() if key.startswith(beginnings)
+        },
     }
 
 

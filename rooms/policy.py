@@ -135,10 +135,12 @@ class _Case:
         *,
         of_namespace: bool = False,
         sanction: Sanction | None = None,
+        until: datetime | None = None,
         retry_after_s: float | None = None,
     ) -> Decision:
         room = None if of_namespace else self.findings.room
-        until = sanction.expires_at if sanction else None
+        if sanction is not None:
+            until = sanction.expires_at
         stated_reason = sanction.reason if sanction else ""
         return Decision(
             allowed=False,
@@ -231,8 +233,12 @@ def _refuse_closed_room(case: _Case) -> Decision | None:
     if _is_room_open(room, case.credentials.now):
         case.passed("room open")
         return None
-    rule = "room.opens_at, room.closes_at" if room.is_open else "room.is_open"
-    return case.denied("room open", Code.ROOM_CLOSED, rule)
+    if not room.is_open:
+        return case.denied("room open", Code.ROOM_CLOSED, "room.is_open")
+    # When it opens is known before its hours, and never after them.
+    opens_at = room.opens_at
+    until = opens_at if opens_at is not None and case.credentials.now < opens_at else None
+    return case.denied("room open", Code.ROOM_CLOSED, "room.opens_at, room.closes_at", until=until)
 
 
 def _is_room_open(policy: Policy, now: datetime) -> bool:

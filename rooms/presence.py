@@ -145,6 +145,11 @@ def renew_lease(process_id: str, lease_s: float) -> bool:
     return bool(Process.objects.filter(pk=process_id).update(lease_until=until))
 
 
+def end_lease(process_id: str) -> None:
+    """Let this process's lease be over: the next sweeper of another clears its rows away."""
+    Process.objects.filter(pk=process_id).update(lease_until=timezone.now())
+
+
 def note_transports(transports: Mapping[str, str]) -> None:
     """Write down, by socket id, what carries connections that were upgraded since."""
     for transport in set(transports.values()):
@@ -256,15 +261,21 @@ def count_without(room_ids: Collection[int], person_key: str) -> list[Left]:
     ]
 
 
-def sweep() -> list[Orphan]:
+def sweep(*, unheard: str | None = None) -> list[Orphan]:
     """Clear away processes whose lease ran out; give each person that is gone with them, once.
 
     The processes are locked first and skipped where another sweeper has them, so that of any
     number of sweepers one tells. One that renews at this moment waits, and finds its row gone.
+
+    ``unheard`` is a sweeper whose word does not reach the others now: it sweeps where there are
+    none, and leaves it to them, or to a later time, where there are.
     """
     now = timezone.now()
     # Looked for without a lock, as nothing is found almost always.
     if not Process.objects.filter(lease_until__lte=now).exists():
+        return []
+    others = Process.objects.filter(lease_until__gt=now).exclude(pk=unheard)
+    if unheard is not None and others.exists():
         return []
     with transaction.atomic():
         can_skip = connection.features.has_select_for_update_skip_locked

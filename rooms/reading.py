@@ -15,7 +15,6 @@ from rooms.listing import list_members
 from rooms.models import Message, Namespace, Room
 from rooms.models.records import RecordKind
 from rooms.people import (
-    NO_POWERS,
     Person,
     Standing,
     load_powers,
@@ -23,11 +22,11 @@ from rooms.people import (
     reads_groups,
     subject_of,
 )
-from rooms.policy import decide, shown_code, unknown_room
+from rooms.policy import decide
 from rooms.policy_values import Action, Credentials, Decision, Policy
 from rooms.records import Denial, record_denials
 from rooms.refusals import not_joined, refusal
-from rooms.registry import NamespaceDefaults, find_rooms, with_policies
+from rooms.registry import NamespaceDefaults, find_places, find_rooms, with_policies
 from rooms.shapes import Shape, message_shape
 
 
@@ -96,29 +95,6 @@ def find_policy(namespace: str, name: str) -> Policy | None:
     return found.policy if found is not None else None
 
 
-def find_moderated(namespace: str, name: str, person: Person, *, is_joined: bool) -> int:
-    """Give the key of a room that this person may moderate.
-
-    Raises ``Refused``: ``unknown_room`` for one that they may not know of, as for a missing one.
-    """
-    found = find_rooms([(namespace, name)], [person]).get((namespace, name))
-    powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
-    if found is None:
-        raise refusal(unknown_room(name), name)
-    policy = found.policy
-    standing = load_standings({found.row.pk: policy}, [person]).get(
-        (found.row.pk, person.key), Standing()
-    )
-    subject = subject_of(person, replace(standing, powers=powers))
-    credentials = Credentials(now=timezone.now(), is_joined=is_joined)
-    verdict = decide(policy, subject, Action.MODERATE, credentials)
-    if verdict.allowed:
-        return found.row.pk
-    if shown_code(verdict, policy, subject, credentials) != verdict.code:
-        verdict = unknown_room(name)
-    raise refusal(verdict, name)
-
-
 def make_room_for(namespace: str, name: str, defaults: NamespaceDefaults | None) -> None:
     """Make the hidden row under which the messages and seats of a room of another model are kept.
 
@@ -148,14 +124,14 @@ def record_denied_join(namespace: str, name: str, person: Person, decision: Deci
 def _readable_room(namespace: str, name: str, person: Person, seated_in: int | None) -> Room:
     if seated_in is not None:
         return _seated_room(seated_in, name, person)
-    # Guests moderate nothing. The account is looked at for rooms that are missing, too.
     if person.user_id is None:
-        raise not_joined(name)
-    found = find_rooms([(namespace, name)], [person]).get((namespace, name))
+        raise not_joined(name)  # guests moderate nothing
+    found = find_places([(namespace, name)], [person]).get((namespace, name))
     policies = {found.row.pk: found.policy} if found is not None and found.has_standings else {}
     standings = load_standings(policies, [person])
+    # The account is looked at for rooms that are missing, too.
     powers = load_powers(person.user_id)
-    if found is None:
+    if found is None or not found.is_there:
         raise not_joined(name)
     role = standings.get((found.row.pk, person.key), Standing()).role
     subject = subject_of(person, Standing(role=role, powers=powers))

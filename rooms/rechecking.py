@@ -14,6 +14,7 @@ from realtime.exceptions import Refused
 from rooms.accounts import Account, find_ended_sessions, read_accounts
 from rooms.denials import Code, denial_message
 from rooms.findings import find_mute
+from rooms.gists import Gist, gist_of, inside
 from rooms.likeness import SharedDecisions
 from rooms.models import Room, Seat
 from rooms.models.records import RecordKind
@@ -21,7 +22,6 @@ from rooms.own_policies import with_laws_of
 from rooms.people import Person, Standing, load_standings, subject_of
 from rooms.policy_values import (
     Action,
-    Credentials,
     Decision,
     NamespacePolicy,
     Policy,
@@ -46,6 +46,7 @@ _UNKNOWN_NAMESPACE = "unknown_namespace"
 class Attendance:
     """One socket and where it is. ``rooms`` are names and keys of the rooms that it is in.
 
+    ``shown`` are those of them whose rights its client shows, and therefore wants to know.
     ``session_key`` and ``auth_hash`` are those of its sign-in. ``own_policies`` hold where the
     rooms are rows of another model; None in it says that there is no such room.
     """
@@ -54,6 +55,7 @@ class Attendance:
     namespace: str
     person: Person
     rooms: tuple[tuple[str, int], ...] = ()
+    shown: frozenset[str] = frozenset()
     session_key: str | None = None
     auth_hash: str | None = None
     defaults: NamespaceDefaults | None = None
@@ -66,7 +68,7 @@ class Verdict:
 
     ``ended`` is the code with which it ends, or empty; ``evicted`` what it is told of each room
     that it has to leave; ``standings`` how it stands in the others, and ``mutes`` what keeps it
-    from writing in some of them.
+    from writing in some of them; ``rights`` what it may do in those where that is shown.
     """
 
     socket_id: str
@@ -75,6 +77,7 @@ class Verdict:
     evicted: Mapping[str, Refused] = field(default_factory=dict)
     standings: Mapping[str, Standing] = field(default_factory=dict)
     mutes: Mapping[str, Sanction] = field(default_factory=dict)
+    rights: Mapping[str, Gist] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,14 @@ def find_changed_accounts(
     }
 
 
-def recheck(attendances: Sequence[Attendance], now: datetime) -> Findings:
-    """Decide about each socket and each of its rooms anew."""
-    asking = _Asking(attendances, now)
+def recheck(
+    attendances: Sequence[Attendance], now: datetime, *, may_remember: bool = False
+) -> Findings:
+    """Decide about each socket and each of its rooms anew.
+
+    ``may_remember`` as in ``registry.find_rooms``.
+    """
+    asking = _Asking(attendances, now, may_remember=may_remember)
     asking.run()
     return Findings(asking.verdicts(), asking.next_at(), asking.name_denials())
 
@@ -134,10 +142,12 @@ class _Gone:
 class _Asking:
     """What one re-check has read and found."""
 
-    def __init__(self, attendances: Sequence[Attendance], now: datetime) -> None:
+    def __init__(
+        self, attendances: Sequence[Attendance], now: datetime, *, may_remember: bool
+    ) -> None:
         self.attendances = attendances
         self.now = now
-        self.rooms = _read_rooms(attendances)
+        self.rooms = _read_rooms(attendances, may_remember=may_remember)
         self.namespaces = _read_namespaces(attendances, self.rooms.values())
         persons = {attendance.person.key: attendance.person for attendance in attendances}
         policies = {pk: found.policy for pk, found in self.rooms.items()}
@@ -148,9 +158,8 @@ class _Asking:
         self.gone: list[_Gone] = []
         self.staying: dict[str, dict[str, Standing]] = {}
         self.mutes: dict[str, dict[str, Sanction]] = {}
-        # Whoever is inside has a seat: a capacity that was lowered evicts nobody.
-        inside = Credentials(now=now, is_joined=True, is_inside=True)
-        self._decisions = SharedDecisions(inside)
+        self.rights: dict[str, dict[str, Gist]] = {}
+        self._decisions = SharedDecisions(inside(now))
         self._merged: dict[tuple[int, int], Policy] = {}
         self._strangers: dict[int, Standing] = {}
 
@@ -184,6 +193,7 @@ class _Asking:
                 evicted=evicted.get(attendance.socket_id, {}),
                 standings=self.staying.get(attendance.socket_id, {}),
                 mutes=self.mutes.get(attendance.socket_id, {}),
+                rights=self.rights.get(attendance.socket_id, {}),
             )
             for attendance in self.attendances
         ]
@@ -267,6 +277,9 @@ class _Asking:
         mute = find_mute(policy, subject, self.now)
         if mute is not None:
             self.mutes.setdefault(attendance.socket_id, {})[name] = mute
+        if name in attendance.shown:
+            gist = gist_of(policy, subject, self._decisions)
+            self.rights.setdefault(attendance.socket_id, {})[name] = gist
         return self._decisions.decide(policy, subject, Action.JOIN)
 
     def _merge(self, own: Policy, found: FoundRoom) -> Policy:
@@ -305,11 +318,12 @@ def _read_namespaces(
     return {**known, **{path: found.policy for path, found in facts.items()}}
 
 
-def _read_rooms(attendances: Iterable[Attendance]) -> dict[int, FoundRoom]:
+def _read_rooms(attendances: Iterable[Attendance], *, may_remember: bool) -> dict[int, FoundRoom]:
     room_ids = {room_id for attendance in attendances for _name, room_id in attendance.rooms}
     if not room_ids:
         return {}
-    return {found.row.pk: found for found in with_policies(Room.objects.filter(pk__in=room_ids))}
+    rooms = Room.objects.filter(pk__in=room_ids)
+    return {found.row.pk: found for found in with_policies(rooms, may_remember=may_remember)}
 
 
 def _read_people(attendances: Iterable[Attendance]) -> tuple[dict[str, Account], set[str]]:
@@ -321,10 +335,11 @@ def _read_people(attendances: Iterable[Attendance]) -> tuple[dict[str, Account],
 
 def _read_kicks(attendances: Sequence[Attendance]) -> dict[tuple[str, int], str]:
     """Give why whose seats are to be freed, by socket and room."""
-    socket_ids = [attendance.socket_id for attendance in attendances if attendance.rooms]
-    if not socket_ids:
+    room_ids = {room_id for attendance in attendances for _name, room_id in attendance.rooms}
+    if not room_ids:
         return {}
-    kicked = Seat.objects.filter(connection_id__in=socket_ids, kicked_at__isnull=False)
+    # By room, not by socket: there are few kicked seats anywhere, and an index of those alone.
+    kicked = Seat.objects.filter(room_id__in=room_ids, kicked_at__isnull=False)
     return {
         (socket_id, room_id): reason
         for socket_id, room_id, reason in kicked.order_by().values_list(

@@ -2,6 +2,8 @@
 
 Synchronous writes for the pool, many records in a fixed number of statements, inside the
 transaction of whoever decided, so that the ``ref`` that a client is told can be found at once.
+Equal is what was told: a hidden room's denials are counted in one row as those of a missing one
+are, or their refs and their cost would tell the two apart.
 Source: DESIGN section 7, ``DecisionRecord``.
 """
 
@@ -13,10 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from rooms.denials import Code
 from rooms.models import DecisionRecord
 from rooms.models.records import RecordKind, new_ref
 from rooms.people import Person
@@ -30,19 +34,33 @@ PRUNE_LIMIT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A decision against somebody, as it is kept; ``room`` is the name as it was typed."""
+    """A decision about somebody, as it is kept; ``room`` is the name as it was typed.
+
+    ``told`` is what the person was told where that is not what was decided: of a hidden room.
+    """
 
     kind: RecordKind
     namespace: str
     room: str
     person: Person
     decision: Decision
+    told: Decision | None = None
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Whom it is about, and where."""
+        return (self.kind, self.namespace, self.room, self.person.key)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes two denials equal."""
-        decision, person = self.decision, self.person
-        return (self.kind, self.namespace, self.room, person.key, decision.code, decision.rule)
+        """What makes two denials equal: what was told, so that no ref tells more than that."""
+        told = self.told or self.decision
+        return (*self.about, told.code, told.rule)
+
+    @property
+    def is_of_no_room(self) -> bool:
+        """Whether the person was told that there is no such room."""
+        return (self.told or self.decision).code == Code.UNKNOWN_ROOM
 
 
 class RecentDenials:
@@ -78,25 +96,30 @@ def record_denials(denials: Sequence[Denial], now: datetime) -> list[str]:
     One statement for a denial that this process saw a moment ago, two for others.
     """
     counts: dict[tuple[str, ...], int] = {}
-    firsts: dict[tuple[str, ...], Denial] = {}
+    lasts: dict[tuple[str, ...], Denial] = {}
     for denial in denials:
         counts[denial.key] = counts.get(denial.key, 0) + 1
-        firsts.setdefault(denial.key, denial)
-    refs = {key: ref for key in firsts if (ref := recent.find(key)) is not None}
-    refs = {key: ref for key, ref in refs.items() if _count_in(ref, counts[key], now)}
-    unseen = [denial for key, denial in firsts.items() if key not in refs]
+        lasts[denial.key] = denial
+    refs = {key: ref for key in lasts if (ref := recent.find(key)) is not None}
+    refs = {key: ref for key, ref in refs.items() if _count_in(ref, lasts[key], counts[key], now)}
+    unseen = [denial for key, denial in lasts.items() if key not in refs]
     for key, ref in _find_elsewhere(unseen, now).items():
-        if _count_in(ref, counts[key], now):
+        if _count_in(ref, lasts[key], counts[key], now):
             refs[key] = ref
-    fresh = [key for key in firsts if key not in refs]
+    fresh = [key for key in lasts if key not in refs]
     for key in fresh:
         refs[key] = new_ref()
     DecisionRecord.objects.bulk_create(
-        [_row(firsts[key], refs[key], counts[key], now) for key in fresh]
+        [_row(lasts[key], refs[key], counts[key], now) for key in fresh]
     )
     for key in fresh:
         recent.add(key, refs[key])
     return [refs[denial.key] for denial in denials]
+
+
+def record_joins(joins: Sequence[Denial], now: datetime) -> None:
+    """Keep joins that were let in, each in a row of its own."""
+    DecisionRecord.objects.bulk_create([_row(join, new_ref(), 1, now) for join in joins])
 
 
 def name_denials(denials: Sequence[Denial]) -> list[str]:
@@ -121,7 +144,11 @@ def keep_named(named: Sequence[tuple[str, Denial]], now: datetime) -> None:
     known = set(
         DecisionRecord.objects.filter(ref__in=denials).order_by().values_list("ref", flat=True)
     )
-    fresh = [ref for ref in denials if ref not in known or not _count_in(ref, counts[ref], now)]
+    fresh = [
+        ref
+        for ref in denials
+        if ref not in known or not _count_in(ref, denials[ref], counts[ref], now)
+    ]
     # Two that evict one person at once write the same row: the one that comes later has nothing
     # to add.
     DecisionRecord.objects.bulk_create(
@@ -152,10 +179,13 @@ def keep_act(record: DecisionRecord) -> None:
     transaction.on_commit(partial(logger.info, "moderated", extra=about))
 
 
-def _count_in(ref: str, count: int, now: datetime) -> bool:
-    """Count further denials in an earlier row; false if the row is gone."""
+def _count_in(ref: str, denial: Denial, count: int, now: datetime) -> bool:
+    """Count further denials in an earlier row; false if the row is gone.
+
+    What was decided last stands there: of a hidden room equal answers may have several reasons.
+    """
     rows = DecisionRecord.objects.filter(ref=ref)
-    return bool(rows.update(count=F("count") + count, last_at=now))
+    return bool(rows.update(count=F("count") + count, last_at=now, **_reasons(denial.decision)))
 
 
 def _find_elsewhere(denials: Sequence[Denial], now: datetime) -> dict[tuple[str, ...], str]:
@@ -166,11 +196,18 @@ def _find_elsewhere(denials: Sequence[Denial], now: datetime) -> dict[tuple[str,
         person_key__in={denial.person.key for denial in denials},
         created_at__gt=now - timedelta(seconds=SAME_WITHIN_S),
     )
-    found: dict[tuple[str, ...], str] = {
-        (row.kind, row.namespace, row.room, row.person_key, row.code, row.rule): row.ref
-        for row in rows
+    found = {(*_about(row), row.code, row.rule): row.ref for row in rows}
+    # A row says what was decided. That is not what was told of a hidden room: tries too many are.
+    unseen = {_about(row): row.ref for row in rows if row.code != Code.RATE_LIMITED}
+    refs = {
+        denial.key: unseen.get(denial.about) if denial.is_of_no_room else found.get(denial.key)
+        for denial in denials
     }
-    return {denial.key: found[denial.key] for denial in denials if denial.key in found}
+    return {key: ref for key, ref in refs.items() if ref is not None}
+
+
+def _about(row: DecisionRecord) -> tuple[str, ...]:
+    return (row.kind, row.namespace, row.room, row.person_key)
 
 
 def _row(denial: Denial, ref: str, count: int, now: datetime) -> DecisionRecord:
@@ -183,15 +220,22 @@ def _row(denial: Denial, ref: str, count: int, now: datetime) -> DecisionRecord:
         person_key=person.key,
         name=person.name,
         address=str(person.address) if person.address is not None else None,
-        code=decision.code,
-        message=decision.reason,
-        rule=decision.rule,
-        steps=[
-            {"check": step.check, "outcome": step.outcome, "rule": step.rule}
-            for step in decision.steps
-        ],
+        allowed=decision.allowed,
         ref=ref,
         count=count,
         created_at=now,
         last_at=now,
+        **_reasons(decision),
     )
+
+
+def _reasons(decision: Decision) -> dict[str, Any]:
+    return {
+        "code": decision.code,
+        "message": decision.reason,
+        "rule": decision.rule,
+        "steps": [
+            {"check": step.check, "outcome": step.outcome, "rule": step.rule}
+            for step in decision.steps
+        ],
+    }

@@ -12,11 +12,14 @@ from django.utils import timezone
 
 from realtime.exceptions import Refused
 from rooms.findings import Findings
+from rooms.gists import Gist, gist_of, inside
+from rooms.likeness import SharedDecisions
 from rooms.models import Ban, Connection, Mute, Room
+from rooms.own_policies import with_laws_of
 from rooms.pacing import Pacing
 from rooms.people import NO_POWERS, Person, Standing, load_powers, load_standings, subject_of
 from rooms.policy import decide
-from rooms.policy_values import Action, Credentials, Policy, Role
+from rooms.policy_values import Action, Policy, Role
 from rooms.powers import person_of
 from rooms.ranks import rank, role_rank
 from rooms.refusals import not_joined, refusal
@@ -32,14 +35,12 @@ class Rights:
     """What a person may do in a room; ``roles`` are those that they may give, the least first.
 
     ``rank`` is as in ``rooms.ranks``: they act on those who rank below. ``refused`` is what a
-    message would be answered now, or None. ``slow_mode_s`` is 0 for those whom it spares.
+    message would be answered now, or None.
     """
 
-    role: str | None
+    gist: Gist
     rank: int
-    moderates: bool
     roles: tuple[str, ...]
-    slow_mode_s: int
     refused: Refused | None
 
 
@@ -53,24 +54,21 @@ def read_rights(
     found = next(iter(with_policies(Room.objects.filter(pk=seated_in))), None)
     if found is None or found.row.name != name:
         raise not_joined(name)
-    policy, now = policy or found.policy, timezone.now()
+    policy = with_laws_of(policy, found.policy) if policy is not None else found.policy
+    now = timezone.now()
     standing = load_standings({seated_in: policy}, [person]).get(
         (seated_in, person.key), Standing()
     )
     powers = load_powers(person.user_id) if person.user_id is not None else NO_POWERS
     subject = subject_of(person, replace(standing, powers=powers))
-    findings = Findings(policy.namespace, policy, subject, now)
-    credentials = Credentials(now=now, is_joined=True)
-    moderates = decide(policy, subject, Action.MODERATE, credentials).allowed
-    paced = replace(credentials, last_sent_at=_last_sent_at(found, policy, person, now))
+    gist = gist_of(policy, subject, SharedDecisions(inside(now)))
+    paced = replace(inside(now), last_sent_at=_last_sent_at(found, policy, person, now))
     sending = decide(policy, subject, Action.SEND, paced)
-    worth = rank(findings)
+    worth = rank(Findings(policy.namespace, policy, subject, now))
     return Rights(
-        role=standing.role,
+        gist=gist,
         rank=worth,
-        moderates=moderates,
-        roles=_roles_to_give(worth) if moderates else (),
-        slow_mode_s=0 if findings.power() else policy.slow_mode_s,
+        roles=_roles_to_give(worth) if gist.moderates else (),
         refused=None if sending.allowed else refusal(sending, name),
     )
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
-from realtime.exceptions import Refused
+from realtime.exceptions import Refused, UsageError
 from rooms.denials import Code, denial_message
 from rooms.models import Message, Room
 from rooms.models.records import RecordKind
+from rooms.names import clean_text
 from rooms.own_policies import with_laws_of
 from rooms.pacing import Pacing
 from rooms.people import (
@@ -35,12 +35,11 @@ from rooms.reading_versions import raise_offset
 from rooms.records import Denial, record_denials
 from rooms.refusals import refusal
 from rooms.registry import FoundRoom, hold_rooms, lock_rooms
+from rooms.requests import check_data
 from rooms.shapes import Shape, message_shape, new_message_shape
 
 # Every so many messages a room drops what it keeps no longer.
 PRUNE_EVERY = 100
-# How often a batch is decided anew when what it was decided by changes meanwhile.
-DECIDED_ANEW_MOST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,27 @@ class Draft:
     author: Person | None
     data: Mapping[str, Any] | None = None
     nonce: str | None = None
+
+
+def check_hooked(draft: Draft, hooked: object) -> Draft:
+    """Give what ``on_message`` made of a draft, its text trimmed.
+
+    It may change the text and the data, and both as far as a client may. Raises ``UsageError``
+    for anything else: the hook is the application's, and so is the fault.
+    """
+    if hooked is draft:
+        return draft
+    if not isinstance(hooked, Draft):
+        gave = type(hooked).__name__
+        raise UsageError(f"on_message gave {gave}: return the draft, or another Draft")
+    if replace(hooked, text=draft.text, data=draft.data) != draft:
+        raise UsageError("on_message may change a draft's text and data, and nothing else")
+    try:
+        text = clean_text(str(hooked.text))
+        data = hooked.data if hooked.data is None else check_data(dict(hooked.data))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"on_message made a message that cannot be: {error}") from error
+    return replace(hooked, text=text, data=data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +95,8 @@ class Sent:
     """A message that is committed, or, where the room keeps none, ready to be told.
 
     ``is_new`` is false for a resend, which nobody hears again. ``epoch`` and ``offset`` number the
-    broadcast and are None without history. ``standing`` is for the socket to remember; its
-    ``version`` is the one that was decided at, and that held when the offset was taken.
+    broadcast and are None without history. ``version`` is the policy's when the offset was taken,
+    or 0 without one. ``standing`` is for the socket to remember, with the version decided at.
     """
 
     message_id: str
@@ -85,39 +105,40 @@ class Sent:
     epoch: str | None
     offset: int | None
     is_new: bool
+    version: int = 0
     standing: Standing | None = None
     should_prune: bool = False
 
 
 def send_messages(requests: list[SendRequest]) -> list[Sent | Exception]:
     """Decide and store drafts in order; a refused one is a ``Refused`` in its place."""
-    for attempt in range(DECIDED_ANEW_MOST):
-        try:
-            return _send_messages(requests, is_again=attempt > 0)
-        except _OvertakenError:
-            continue
-    busy = Refused("busy", _("Too much is changing here. Try again in a moment."))
-    return [busy] * len(requests)
+    try:
+        return _send_messages(requests)
+    except _OvertakenError:
+        return _send_messages(requests, is_again=True)
 
 
 class _OvertakenError(Exception):
-    """What was decided by has changed while the room's lock was waited for."""
+    """What was decided by has changed, perhaps while the room's lock was waited for."""
 
 
-def _send_messages(requests: list[SendRequest], *, is_again: bool) -> list[Sent | Exception]:
+def _send_messages(
+    requests: list[SendRequest], *, is_again: bool = False
+) -> list[Sent | Exception]:
     now = timezone.now()
     room_ids = {request.room_id for request in requests}
     with transaction.atomic():
         if is_again:
-            # A statement that waits for a lock reads, beside the row, what held before it waited:
-            # behind a queue of moderators' acts that is never what holds then.
+            # A statement that waits for a lock reads, beside the row, what held before it waited.
+            # What is read behind it is good enough: a change that is committed from here on has
+            # come after these messages.
             hold_rooms(room_ids)
         rooms = lock_rooms(room_ids, may_remember=True)
         pacing = Pacing(rooms, now)
         verdicts = _decide_all(requests, rooms, pacing, now)
         allowed = [verdict.request for verdict in verdicts if verdict.refused is None]
         drafts = [(rooms[item.room_id].row, item.draft) for item in allowed]
-        stored = iter(_store_drafts(drafts, now, rooms))
+        stored = iter(_store_drafts(drafts, now, None if is_again else rooms))
         _record_refusals(verdicts, now)
         pacing.keep()
     return [
@@ -169,6 +190,7 @@ class _Writing:
     now: datetime
     decided_by: Mapping[int, FoundRoom] | None = None
     last_offsets: dict[int, int] = field(default_factory=dict)
+    versions: dict[int, int] = field(default_factory=dict)
 
     def write(self, resent: Mapping[_NonceKey, Message]) -> list[Sent]:
         """Give what each draft has become; ``resent`` are those that are stored already."""
@@ -191,7 +213,8 @@ class _Writing:
             if row is None:
                 sent.append(_unstored(room, draft, self.now))
                 continue
-            sent.append(_stored(room, row, is_new=id(row) in rows and id(row) not in told))
+            is_new = id(row) in rows and id(row) not in told
+            sent.append(_stored(room, row, is_new=is_new, version=self.versions.get(room.pk, 0)))
             told.add(id(row))
         return sent
 
@@ -216,6 +239,7 @@ class _Writing:
         for pk, offset in self.last_offsets.items():
             version, people_version = raise_offset(rooms[pk], offset)
             rooms[pk].last_offset = offset
+            self.versions[pk] = version
             found = self.decided_by.get(pk) if self.decided_by is not None else None
             if found is not None and (version, people_version) != (
                 found.version,
@@ -224,7 +248,7 @@ class _Writing:
                 raise _OvertakenError
 
 
-def _stored(room: Room, row: Message, *, is_new: bool) -> Sent:
+def _stored(room: Room, row: Message, *, is_new: bool, version: int) -> Sent:
     return Sent(
         str(row.pk),
         row.created_at,
@@ -232,6 +256,7 @@ def _stored(room: Room, row: Message, *, is_new: bool) -> Sent:
         room.epoch,
         row.offset,
         is_new,
+        version,
         should_prune=is_new and row.offset % PRUNE_EVERY == 0,
     )
 
@@ -341,11 +366,11 @@ def _decide_one(
         gone = Refused(Code.ROOM_CLOSED.value, message, room=request.draft.room)
         return _Verdict(request, standing, None, gone)
     policy = with_laws_of(request.policy, found.policy) if request.policy else found.policy
-    credentials = Credentials(
-        now=now,
-        is_joined=True,
-        last_sent_at=pacing.last_sent_at(request.room_id, policy, request.author.key),
-    )
+    try:
+        last_sent_at = pacing.last_sent_at(request.room_id, policy, request.author.key)
+    except Refused as busy:
+        return _Verdict(request, standing, None, busy)
+    credentials = Credentials(now=now, is_joined=True, last_sent_at=last_sent_at)
     decision = decide(policy, subject_of(request.author, standing), Action.SEND, credentials)
     refused = None if decision.allowed else refusal(decision, request.draft.room)
     return _Verdict(request, standing, decision, refused)

@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.database import in_database
-from realtime.namespaces.identity import shown_name
 from rooms.models import DecisionRecord, Namespace, Room
 from rooms.models.records import RecordKind
 from rooms.models.tallies import TallyKind
 from rooms.moderating import (
+    Actor,
     ban,
     clear_history,
     evict_everybody,
@@ -38,7 +38,7 @@ from rooms.moderating import (
     unmute,
 )
 from rooms.names import clean_room_name, clean_text
-from rooms.people import Person
+from rooms.powers import person_of, room_key
 from rooms.records import keep_act
 from rooms.requests import check_data
 from rooms.sending import Draft, store_draft
@@ -86,7 +86,7 @@ def ensure_room(
     namespace: str,
     name: str,
     *,
-    actor: AbstractBaseUser | None = None,
+    actor: Actor = None,
     **fields: Any,  # noqa: ANN401 - a row's fields
 ) -> Room:
     """Give the room of this name, made with ``fields`` if it is not there; else it stays as it is.
@@ -100,7 +100,9 @@ def ensure_room(
         raise ValidationError({"name": str(error)}) from None
     with transaction.atomic():
         # Locked, so that two who make the same room at once make one.
-        parent = Namespace.objects.select_for_update().get(path=namespace)
+        parent = Namespace.objects.select_for_update().filter(path=namespace).first()
+        if parent is None:
+            raise Namespace.DoesNotExist(f"there is no namespace {namespace!r}")
         room = Room.objects.filter(namespace=parent, name=clean_name).first()
         if room is not None:
             return room
@@ -113,7 +115,7 @@ def ensure_room(
     return room
 
 
-def close_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Room:
+def close_room(room: Room | int, *, actor: Actor = None) -> Room:
     """Close a room to everybody; closing twice is a no-op. Raises ``Room.DoesNotExist``."""
     with transaction.atomic():
         row = _lock(room)
@@ -124,7 +126,7 @@ def close_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Ro
     return row
 
 
-def open_room(room: Room | int, *, actor: AbstractBaseUser | None = None) -> Room:
+def open_room(room: Room | int, *, actor: Actor = None) -> Room:
     """Open a room, within its hours; opening twice is a no-op. Raises ``Room.DoesNotExist``."""
     with transaction.atomic():
         row = _lock(room)
@@ -155,8 +157,13 @@ def post_message(
         raise ValidationError(str(error)) from None
     with transaction.atomic():
         row, sent = store_draft(
-            room if isinstance(room, int) else room.pk,
-            Draft(room="", text=clean, author=_person(author), data=checked),
+            room_key(room),
+            Draft(
+                room="",
+                text=clean,
+                author=person_of(author) if author is not None else None,
+                data=checked,
+            ),
         )
         whom = of(row.namespace.path).in_(row.name)
         if sent.epoch is not None and sent.offset is not None:
@@ -197,25 +204,22 @@ arevoke_invitation = _twin(revoke_invitation)
 
 
 def _lock(room: Room | int) -> Room:
-    room_id = room if isinstance(room, int) else room.pk
-    rooms = Room.objects.select_for_update(of=("self",)).select_related("namespace")
-    return rooms.get(pk=room_id)
+    rooms = Room.objects.select_for_update(of=("self",), no_key=True).select_related("namespace")
+    row = rooms.filter(pk=room_key(room)).first()
+    if row is None:
+        raise Room.DoesNotExist(f"there is no room {room_key(room)}")
+    return row
 
 
-def _person(user: AbstractBaseUser | None) -> Person | None:
-    if user is None:
-        return None
-    return Person(key=str(user.pk), name=shown_name(user), user_id=str(user.pk))
-
-
-def _audit(act: str, room: Room, actor: AbstractBaseUser | None, message: str) -> None:
+def _audit(act: str, room: Room, actor: Actor, message: str) -> None:
     now = timezone.now()
     keep_act(
         DecisionRecord(
             kind=RecordKind.MODERATION,
             namespace=room.namespace.path,
             room=room.name,
-            actor_id=actor.pk if actor is not None else None,
+            # A key is text on its way; the database turns it back.
+            actor_id=person_of(actor).user_id if actor is not None else None,
             allowed=True,
             message=message,
             rule=act,

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 TALK_TEXTS: "dict[str, LazyText]" = {
     "log_start.room": _("This is where {name} begins, as far as its messages are kept."),
     "log_empty.room": _("Nothing has been said in {name} yet. Say the first word."),
+    "log_silent.room": _("Nothing has been said in {name} yet."),
     "log_start.private": _("This is where you and {name} began to write to each other."),
     "log_empty.private": _("What you write here goes to {name} alone."),
+    "may_write": _("You can write here again."),
+    "open_until": _("Open until {until}."),
     "read_only": _("Only moderators can write here. You can read along."),
     "muted": _("You can read but not write here until a moderator lifts that."),
     "muted_until": _("You can read but not write here until {until}."),
+    "muted_in_until": _("You can read but not write in {room} until {until}."),
     "is_muted": _("muted"),
     "is_muted_until": _("muted until {until}"),
     "fact.by": _("by {name}"),
@@ -97,6 +101,9 @@ TALK_TEXTS: "dict[str, LazyText]" = {
 TALK_PLURALS: "dict[str, LazyText]" = {
     "members_more": ngettext_lazy(
         "and {count} more who is not listed", "and {count} more who are not listed"
+    ),
+    "slow_mode_terms": ngettext_lazy(
+        "Slow mode: one message a second.", "Slow mode: one message every {count} s."
     ),
     "slow_mode": ngettext_lazy(
         "Slow mode: you can write again in {count} second.",

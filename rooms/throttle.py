@@ -8,10 +8,13 @@ Source: DESIGN section 8, ``PASSWORD_TRIES``; SAFETY section 2, row 9.
 import hashlib
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from django.core.cache import cache
+
+from realtime.namespaces.shared_cache import asking_cache
 
 # People behind one address share its tries, so it gets more than one person does.
 ADDRESS_SHARE = 4
@@ -47,13 +50,15 @@ def take_try(
 
     Counted first, so that tries made at once cannot slip through together. Give it back with
     ``give_back`` when the password was right. Without an address only the person is counted.
+    Raises ``Refused("busy")`` while the cache is away: nobody tries uncounted.
     """
     if not limits.tries:
         return Tried(left=None, keys=())
     counted: list[str] = []
     left = limits.tries
     for key, most in _counters(place, person, address, limits.tries):
-        count, ends_at = _count(key, limits.window_s)
+        with asking_cache():
+            count, ends_at = _count(key, limits.window_s)
         if count > most:
             give_back(Tried(left=None, keys=tuple(counted)))
             return Throttled(max(1, math.ceil(ends_at - time.time())))
@@ -65,14 +70,18 @@ def take_try(
 def see_tries(
     place: str, person: str, address: IPv4Address | IPv6Address | None, limits: Limits
 ) -> Tried | Throttled:
-    """Say how many tries ``person`` has left at ``place``, without taking one."""
+    """Say how many tries ``person`` has left at ``place``, without taking one.
+
+    Raises ``Refused("busy")`` while the cache is away.
+    """
     if not limits.tries:
         return Tried(left=None, keys=())
     left = limits.tries
     for key, most in _counters(place, person, address, limits.tries):
-        count = cache.get(key, 0)
-        if count >= most:
+        with asking_cache():
+            count = cache.get(key, 0)
             ends_at = float(cache.get(f"{key}:ends", time.time()))
+        if count >= most:
             return Throttled(max(1, math.ceil(ends_at - time.time())))
         left = min(left, most - count)
     return Tried(left=left, keys=())
@@ -81,10 +90,9 @@ def see_tries(
 def give_back(tried: Tried) -> None:
     """Undo a try that was right: only failures count."""
     for key in tried.keys:
-        try:
+        # Its window may have ended meanwhile.
+        with asking_cache(), suppress(ValueError):
             cache.decr(key)
-        except ValueError:  # its window ended meanwhile
-            continue
 
 
 def _counters(

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from realtime.exceptions import Refused
 from realtime.namespaces.origin import OriginVerdict, Trust, judge_origin
 from realtime.namespaces.tickets import TICKET_AGE_S, issue_ticket
 from rooms.visitors import request_scope
@@ -60,7 +61,10 @@ def _answer(request: HttpRequest, verdict: OriginVerdict) -> HttpResponse:
 
 
 def _issue(request: HttpRequest) -> HttpResponse:
-    key = issue_ticket(request.user, session_key=request.session.session_key)
+    try:
+        key = issue_ticket(request.user, session_key=request.session.session_key)
+    except Refused as refused:
+        return _denial(refused.code, refused.message, 503)
     return JsonResponse({"ticket": key, "expires_in": TICKET_AGE_S})
 
 

@@ -5,6 +5,7 @@ every process on commit; the telling may get lost. Source: DESIGN section 11, an
 ``docs/decisions/0011-live-permissions.md`` on why a version is a sum.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from django.db.models import Count, Sum
 
 from realtime.namespaces.notices import notify
 from rooms.models import PolicyChange
+from rooms.models.versions import SITE_KEY
 
 # The notice that something has changed.
 CHANGED = "rooms.changed"
@@ -46,6 +48,12 @@ def read_versions() -> dict[str, int]:
     """Read all versions by their keys, in one query."""
     changes = PolicyChange.objects.order_by().values_list("key")
     return dict(changes.annotate(version=Sum("count")))
+
+
+def version_in(versions: Mapping[str, int], namespace: str) -> int:
+    """Give the version of what holds in a namespace; ``SITE_KEY`` is the site's alone."""
+    site = versions.get(SITE_KEY, 0)
+    return site if namespace == SITE_KEY else versions.get(namespace, 0) + site
 
 
 def fold_changes() -> int:

@@ -23,7 +23,7 @@ from django.views.generic import CreateView
 from realtime.conf import options
 from rooms.forms import SignUpForm
 from rooms.names import TEXT_MAX
-from rooms.page_texts import STATE_ICONS, TEXTS, page_texts
+from rooms.page_texts import HOME_TEXTS, STATE_ICONS, TEXTS, page_texts
 from rooms.pages import (
     BLANK_ROW,
     NamespacePage,
@@ -51,7 +51,14 @@ def home(request: HttpRequest) -> HttpResponse:
             continue
         rows, has_more = room_rows(namespace, visitor.person, limit=ROOMS_OF_A_SECTION)
         sections.append({"namespace": namespace, "rows": rows, "has_more": has_more})
-    context = {"sections": sections, "demo": _demo() if settings.DEBUG else None}
+    context = {
+        "sections": sections,
+        "rooms_of_a_section": ROOMS_OF_A_SECTION,
+        "demo": _demo() if settings.DEBUG else None,
+        "blank_row": BLANK_ROW,
+        "page_data": _common_data(visitor),
+        "page_texts": page_texts(HOME_TEXTS),
+    }
     return _page(request, visitor, "rooms/home.html", context)
 
 
@@ -141,20 +148,26 @@ def _page_data(
     namespace: NamespacePage, others: list[NamespacePage], room: str | None, visitor: Visitor
 ) -> dict[str, Any]:
     """Give what the scripts have to know; ``rooms/js/page.js`` names each field."""
-    base = options().socketio_path
-    return {
+    return _common_data(visitor) | {
         "namespace": _place(namespace) | {"allowsPrivate": namespace.allows_private},
         "others": [_place(other) for other in others],
         "room": room,
+        "urls": {"login": reverse("rooms:login"), "signup": reverse("rooms:signup")},
+        "textMax": TEXT_MAX,
+    }
+
+
+def _common_data(visitor: Visitor) -> dict[str, Any]:
+    """Give what the scripts of the first page have to know, and those of a namespace too."""
+    base = options().socketio_path
+    return {
         "user": visitor.person.shape if visitor.is_user else None,
         "socket": {
             "client": f"{base}socket.io.esm.min.js",
             "path": base,
             "transports": options().transports,
         },
-        "urls": {"login": reverse("rooms:login"), "signup": reverse("rooms:signup")},
         "stateIcons": STATE_ICONS,
-        "textMax": TEXT_MAX,
     }
 
 

@@ -9,18 +9,21 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from realtime.collecting import collecting_later
 from realtime.exceptions import Refused
 from realtime.namespaces.database import Batcher, in_database, log_failure
+from realtime.namespaces.notices import notify
 from rooms.attendees import AttendedSocket, Attendee, Seated
-from rooms.evicting import Judged, Vacated, carry_out
+from rooms.evicting import Judged, NewRole, Vacated, carry_out
 from rooms.list_teller import ListTeller
 from rooms.models.versions import PEOPLE_KEY, SITE_KEY
 from rooms.policy_values import Policy
@@ -32,14 +35,20 @@ from rooms.rechecking import (
     recheck_alone,
 )
 from rooms.records import Denial, keep_named
-from rooms.versions import read_versions
+from rooms.shapes import person_shape
+from rooms.versions import read_versions, version_in
 
 logger = logging.getLogger(__name__)
 
+# The notice that somebody who is in a room has another role.
+ROLE = "rooms.role"
 LOOK_EVERY_S = 1.0
 # So many sockets are asked about in one unit of database work.
 CHUNK = 1_000
+# What was done by looks that are over is remembered for whoever asks: so many of them.
+REMEMBERED = 1_000
 
+_Result = TypeVar("_Result")
 _Kind = tuple[type[AttendedSocket], str]
 # Frees the seats of those who were evicted and tells their rooms.
 Vacate = Callable[[Sequence[Vacated]], None]
@@ -70,6 +79,11 @@ class Watch:
         # What has changed and was not asked about yet: a failure leaves it there.
         self._owed: set[str] = set()
         self._requests: list[_Request] = []
+        # Those who wait until a look ends.
+        self._waiting: list[asyncio.Future[None]] = []
+        self._is_looking = False
+        # When how many were evicted, by namespace.
+        self._done: deque[tuple[float, Mapping[str, int]]] = deque(maxlen=REMEMBERED)
         # What everybody was asked about at.
         self._settled: dict[str, int] = {}
         self._next_at: dict[str, datetime] = {}
@@ -104,6 +118,8 @@ class Watch:
             await asyncio.wait(tasks)
         for request in self._requests:
             _fail(request.done, _not_watching())
+        for waiting in self._waiting:
+            _fail(waiting, _not_watching())
         if self._keeping:
             await asyncio.wait(self._keeping)
 
@@ -121,10 +137,15 @@ class Watch:
     async def catch_up(self, namespace: str, version: int) -> None:
         """Return once everybody in a namespace was asked about at this version, or a later one.
 
-        ``version`` is that of the namespace and the site together, as a write has read it.
+        ``version`` is that of the namespace and the site together, as ``version_in`` gives it
+        from what was read. A look that is under way is waited for: it may have begun late enough.
         """
-        while version > self._settled.get(namespace, 0) + self._settled.get(SITE_KEY, 0):
-            await self.recheck(namespace)
+        while version > version_in(self._settled, namespace):
+            await self._end_of_look()
+
+    def count_evicted(self, namespace: str | None, since: float) -> int:
+        """Give how many evictions there were in a namespace, or all; ``since`` is monotonic."""
+        return sum(_count_in(counts, namespace) for at, counts in self._done if at >= since)
 
     def seated(self, seat: Seated, *, by_invitation: bool) -> None:
         """Learn soon what is known to happen in a room that somebody has entered."""
@@ -151,27 +172,51 @@ class Watch:
         self._learn(findings, [attendance])
         (verdict,) = findings.verdicts
         evictions = carry_out([Judged(attendee, verdict, seats)], tell=tell)
-        self._wind_up(evictions.vacated, findings.denials)
+        self._remember(evictions.counts)
+        self._wind_up(evictions.vacated, findings.denials, evictions.roles)
         return dict(verdict.evicted)
 
     # Looking.
+
+    async def _end_of_look(self) -> None:
+        """Return at the end of the look that is under way, or else of the next."""
+        if not self._tasks:
+            raise _not_watching()
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(ended)
+        if not self._is_looking:
+            self.wake()
+        await asyncio.shield(ended)
 
     async def _run(self) -> None:
         while True:
             await self._pause()
             requests, self._requests = self._requests, []
+            # Whoever comes during the look is not concerned by its failure, but by its success.
+            waited = len(self._waiting)
+            self._is_looking = True
             try:
                 counts = await self._look(requests)
             except Exception as error:  # noqa: BLE001 - logged below
                 log_failure(logger, "permissions were not re-checked", error)
                 for request in requests:
                     _fail(request.done, error)
+                for waiting in self._waiting[:waited]:
+                    _fail(waiting, error)
+                del self._waiting[:waited]
+                if self._waiting:
+                    self.wake()
             except asyncio.CancelledError:
                 self._requests += requests
                 raise
             else:
                 for request in requests:
                     _finish(request.done, _count_in(counts, request.namespace))
+                for waiting in self._waiting:
+                    _finish(waiting, None)
+                self._waiting.clear()
+            finally:
+                self._is_looking = False
 
     async def _pause(self) -> None:
         # In step with the adapter's look for lost messages.
@@ -194,7 +239,9 @@ class Watch:
             self._owed.add(SITE_KEY)
         owed = set(self._owed)
         asked_for = {SITE_KEY if item.namespace is None else item.namespace for item in requests}
-        counts = await self._settle(owed | asked_for)
+        # What was read at a version holds as long as it does, but for whoever asks: there may be a
+        # change that raised none.
+        counts = await self._settle(owed | asked_for, may_remember=not asked_for)
         self._settled = versions
         self._owed -= owed
         self._untold |= owed
@@ -209,7 +256,7 @@ class Watch:
             del self._next_at[path]
         return due
 
-    async def _settle(self, owed: set[str]) -> dict[str, int]:
+    async def _settle(self, owed: set[str], *, may_remember: bool) -> dict[str, int]:
         everybody = tuple(self._attendees.values())
         if SITE_KEY in owed:
             self._all_due_at = time.monotonic() + self._recheck_s
@@ -228,7 +275,7 @@ class Watch:
             )
         unread = [attendee for attendee in everybody if self._is_unread(attendee)]
         found = {attendee.place.socket_id: attendee for attendee in (*asked, *unread)}
-        return await self._recheck(found.values()) if found else {}
+        return await self._recheck(found.values(), may_remember=may_remember) if found else {}
 
     async def _find_changed_people(self, but: Collection[str]) -> list[Attendee]:
         signed_in = {
@@ -245,25 +292,37 @@ class Watch:
     def _is_unread(self, attendee: Attendee) -> bool:
         return any(seat.room_id not in self._minded for seat in attendee.seats.values())
 
-    async def _recheck(self, attendees: Iterable[Attendee]) -> dict[str, int]:
+    async def _recheck(
+        self, attendees: Iterable[Attendee], *, may_remember: bool = False
+    ) -> dict[str, int]:
         counts: dict[str, int] = {}
         vacated: list[Vacated] = []
         denials: list[tuple[str, Denial]] = []
+        roles: set[NewRole] = set()
         try:
             for chunk in _chunks(list(attendees)):
                 seats = [dict(attendee.seats) for attendee in chunk]
-                attendances = await _attendances(chunk)
-                findings = await in_database(recheck, attendances, timezone.now())
+                with collecting_later():
+                    attendances = await _attendances(chunk)
+                    findings = await in_database(
+                        recheck, attendances, timezone.now(), may_remember=may_remember
+                    )
+                    judged = map(Judged, chunk, findings.verdicts, seats)
+                    evictions = carry_out(judged)
                 self._learn(findings, attendances)
-                judged = map(Judged, chunk, findings.verdicts, seats)
-                evictions = carry_out(judged)
                 vacated += evictions.vacated
+                roles |= evictions.roles
                 denials += findings.denials
                 for path, count in evictions.counts.items():
                     counts[path] = counts.get(path, 0) + count
         finally:
-            self._wind_up(vacated, denials)
+            self._remember(counts)
+            self._wind_up(vacated, denials, roles)
         return counts
+
+    def _remember(self, counts: Mapping[str, int]) -> None:
+        if counts:
+            self._done.append((time.monotonic(), counts))
 
     def _learn(self, findings: Findings, attendances: Iterable[Attendance]) -> None:
         self._expect(findings.next_at)
@@ -274,12 +333,28 @@ class Watch:
         for path, at in instants.items():
             self._next_at[path] = min(at, self._next_at.get(path, at))
 
-    def _wind_up(self, vacated: Sequence[Vacated], denials: Sequence[tuple[str, Denial]]) -> None:
+    def _wind_up(
+        self,
+        vacated: Sequence[Vacated],
+        denials: Sequence[tuple[str, Denial]],
+        roles: Collection[NewRole],
+    ) -> None:
         """Free the seats and keep the records, once all are gone and hear nothing of each other."""
         if vacated:
             self._vacate(vacated)
         if denials:
             self._keep(_keep_records(denials))
+        for role in roles:
+            notify(ROLE, role.namespace, role.room, role.key, role.name, role.role)
+
+    def tell_role(self, new: NewRole) -> None:
+        """Tell the sockets here that show who is in the room."""
+        for attendee in self._attendees.values():
+            seat = attendee.seats.get(new.room)
+            is_shown = seat is not None and seat.has_asked_rights
+            if is_shown and attendee.place.namespace == new.namespace:
+                user = person_shape(new.key, new.name)
+                attendee.socket.role_changed(new.room, user, new.role)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="eviction records")
@@ -352,12 +427,12 @@ def _count_in(counts: Mapping[str, int], namespace: str | None) -> int:
     return sum(counts.values()) if namespace is None else counts.get(namespace, 0)
 
 
-def _finish(done: asyncio.Future[int], count: int) -> None:
+def _finish(done: asyncio.Future[_Result], result: _Result) -> None:
     if not done.done():
-        done.set_result(count)
+        done.set_result(result)
 
 
-def _fail(done: asyncio.Future[int], error: Exception) -> None:
+def _fail(done: asyncio.Future[_Result], error: Exception) -> None:
     if not done.done():
         done.set_exception(error)
         # Nobody may be waiting any more; it was logged.

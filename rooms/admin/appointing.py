@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from realtime.exceptions import Refused
 from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import outranks, roles_to_give
@@ -67,7 +68,10 @@ class AppointPage(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             request.POST if request.method == "POST" else None, request=request, room=room
         )
         if form.is_bound and form.is_valid():
-            return self._appoint(request, room, form.cleaned_data)
+            try:
+                return self._appoint(request, room, form.cleaned_data)
+            except Refused as refused:
+                form.add_error(None, refused.message)
         return admin_page(
             self.admin_site,
             request,
@@ -84,7 +88,9 @@ class AppointPage(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             if wanted.get("is_staff") and not user.is_staff:
                 user.is_staff = True
                 user.save(update_fields=["is_staff"])
-        self.log_change(request, room, [{"changed": {"object": str(user), "name": role}}])
+        # As Django words what its inlines do; its history page needs all three keys.
+        what = {"name": "membership", "object": f"{user}: {Role(role).label}", "fields": ["role"]}
+        self.log_change(request, room, [{"changed": what}])
         text = gettext("%(name)s is %(role)s of %(room)s now.") % {
             "name": user,
             "role": Role(role).label,

@@ -5,6 +5,7 @@ Shows first who would go, then does it in one act, and offers to undo it.
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +17,12 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.admin.links import admin_url, named_in
+from rooms.admin.links import admin_url, is_key, named_in
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import outranks
-from rooms.admin.receipts import tell_receipt
+from rooms.admin.receipts import tell_receipts
 from rooms.admin.scope import Scope, scope_of, staff_of
-from rooms.admin_forms import network_problem
+from rooms.admin_forms import NO_GUEST, network_problem
 from rooms.banning import (
     ALL_MESSAGES,
     Banned,
@@ -37,6 +38,7 @@ from rooms.models.people import GUEST_ID_MAX
 from rooms.models.sanctions import REASON_MAX
 from rooms.networks import Network, parse_network
 from rooms.people import Person
+from rooms.powers import is_guest_id
 from rooms.shapes import GUEST_PREFIX
 from rooms.visitors import visitor_of
 
@@ -157,6 +159,8 @@ class BanForm(forms.Form):
                 self.add_error("user", _("This account ranks as high as yours."))
             persons.append(person_of(user))
         if guest:
+            if not is_guest_id(guest.removeprefix(GUEST_PREFIX)):
+                self.add_error("guest", NO_GUEST)
             persons.append(guest_of(guest))
 
     def _find_network(self, cleaned: dict[str, Any]) -> None:
@@ -206,7 +210,8 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
 
     def done_view(self, request: HttpRequest) -> HttpResponse:
         """Show the bans of one act, and undo them."""
-        ids = [part for part in request.GET.get("ids", "").split(",") if part.isdecimal()]
+        parts = request.GET.get("ids", "").split(",")
+        ids = [part for part in parts if is_key(part)]
         bans: QuerySet[Ban] = self.get_queryset(request).filter(pk__in=ids)
         if request.method == "POST":
             lifted = [ban for ban in bans if self.has_delete_permission(request, ban)]
@@ -230,7 +235,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
         )
 
     def _carry_out(self, request: HttpRequest, order: BanOrder) -> HttpResponse:
-        now = timezone.now()
+        now, asked_at = timezone.now(), time.monotonic()
         leaving = find_concerned(order, now)
         banned: Banned = ban_together(order, now, staff_of(request))
         for ban in Ban.objects.filter(pk__in=banned.ban_ids):
@@ -241,8 +246,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             banned.removed,
         )
         self.message_user(request, text % {"count": banned.removed}, messages.SUCCESS)
-        for namespace in sorted({at.namespace for at in leaving}):
-            tell_receipt(request, namespace, leaving)
+        tell_receipts(request, {at.namespace for at in leaving}, since=asked_at)
         return HttpResponseRedirect(
             admin_url("rooms_ban_done", ids=",".join(str(key) for key in banned.ban_ids))
         )
@@ -258,15 +262,16 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
         fields.setdefault("place", str(scope.rooms().select_related("namespace").get()))
     if query.get("user"):
         fields |= named_in(query["user"])
-    if query.get("room", "").isdecimal():
+    if is_key(query.get("room", "")):
         room = scope.rooms().select_related("namespace").filter(pk=query["room"]).first()
         fields["place"] = str(room) if room is not None else ""
-    if query.get("message", "").isdecimal():
+    if is_key(query.get("message", "")):
         rows = scope.keep(Message.objects.filter(pk=query["message"], room__pair=""))
         message = rows.select_related("room__namespace").first()
         if message is not None:
             fields |= named_in(message.author_key) | {"place": str(message.room)}
-    if "connection" in query:
+    # PostgreSQL takes no text with a NUL in it.
+    if "connection" in query and query["connection"].isprintable():
         rows = scope.keep(Connection.objects.filter(pk=query["connection"]), "seats__room")
         connection = rows.distinct().first()
         if connection is not None:

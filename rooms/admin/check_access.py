@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.admin.links import admin_url, named_in, rule_url
+from rooms.admin.links import admin_url, is_key, named_in, rule_url
 from rooms.admin.pages import admin_page
 from rooms.admin.scope import scope_of
 from rooms.explaining import (
@@ -164,10 +164,10 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
     record = _find_record(request)
     if record is not None:
         fields |= _of_record(record)
-    if "room" in query and query["room"].isdecimal():
+    if is_key(query.get("room", "")):
         row = scope_of(request).rooms().filter(pk=query["room"]).select_related("namespace").first()
         fields["place"] = str(row) if row else ""
-    if "connection" in query:
+    if "connection" in query and query["connection"].isprintable():
         fields |= _of_connection(request, query["connection"])
     return fields
 
@@ -175,7 +175,8 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
 def _find_record(request: HttpRequest) -> DecisionRecord | None:
     """Find the record of the reference that the page was asked with, where it may be seen."""
     ref = request.GET.get("ref", "").strip().lower()
-    record = DecisionRecord.objects.filter(ref=ref).first() if ref else None
+    # PostgreSQL takes no text with a NUL in it.
+    record = DecisionRecord.objects.filter(ref=ref).first() if ref and ref.isprintable() else None
     if record is None:
         return None
     scope = scope_of(request)

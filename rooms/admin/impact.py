@@ -1,13 +1,16 @@
 """Impact: before a save that puts people out, who they are; after it, what was done.
 
 The save is made for trial in a transaction that is rolled back, so that what is shown is what
-would happen. Works without scripts: the page asks once more with all that was sent.
+would happen. Works without scripts: the page asks once more with all that was sent, and what was
+confirmed is saved without another trial: whoever has to go goes as soon as that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -19,12 +22,22 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from rooms.admin.pages import admin_page
-from rooms.admin.receipts import tell_receipt
-from rooms.impact import NAMED_MOST, Attendance, Flip, Places, find_attendances, flips, judge
+from rooms.admin.receipts import tell_receipts
+from rooms.impact import (
+    NAMED_MOST,
+    Attendance,
+    Flip,
+    Places,
+    find_attendances,
+    find_paths,
+    flips,
+    judge,
+)
 
 CONFIRMED = "impact_confirmed"
 BACK = "impact_back"
 _TRIAL = "rooms_trial"
+_ASKED = "rooms_asked"
 
 
 class _TrialOver(Exception):  # noqa: N818 - no error: the way back out of a savepoint
@@ -42,12 +55,11 @@ class _NotYet(forms.BaseForm):
 
 @dataclass(slots=True)
 class _Trial:
-    """What came of saving for trial: ``row`` was saved, the sockets ``leaving`` have to go."""
+    """What came of saving for trial: ``row`` was saved, and these people would be ``gone``."""
 
     row: Any = None
     is_saved: bool = False
     gone: list[Flip] = field(default_factory=list)
-    leaving: list[Attendance] = field(default_factory=list)
     hidden: list[tuple[str, str]] = field(default_factory=list)
     namespaces: set[str] = field(default_factory=set)
 
@@ -71,11 +83,13 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         return type("ReturnedForm", (_NotYet, form), {}) if BACK in request.POST else form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
-        """Save, and remember for a trial which row it was."""
+        """Save, and remember which row it was."""
         super().save_model(request, obj, form, change)
         trial = vars(request).get(_TRIAL)
         if trial is not None:
             trial.row = obj
+        elif _ASKED in vars(request):
+            vars(request)[_ASKED].append(self.places(obj))
 
     def changeform_view(
         self,
@@ -121,34 +135,57 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
     ) -> Any:  # noqa: ANN401 - Django's own
         if request.method != "POST" or BACK in request.POST:
             return view()
+        asked_at = time.monotonic()
+        if CONFIRMED in request.POST:
+            return self._save_as_asked(request, object_id, view, asked_at)
         trial = self._try(request, object_id, view)
-        if trial.gone and CONFIRMED not in request.POST:
+        if trial.gone:
             return self._ask_first(request, trial)
         response = view()
         if trial.is_saved:
-            for namespace in sorted(trial.namespaces):
-                tell_receipt(request, namespace, trial.leaving)
+            tell_receipts(request, trial.namespaces, since=asked_at)
         return response
+
+    def _save_as_asked(
+        self,
+        request: HttpRequest,
+        object_id: str | None,
+        view: Callable[[], Any],
+        asked_at: float,
+    ) -> Any:  # noqa: ANN401 - Django's own
+        places = [self.places(row) for row in self._rows(request, object_id)]
+        # A deletion takes away what says where a room was.
+        namespaces = find_paths(places)
+        saved = vars(request)[_ASKED] = list[Places]()
+        response = view()
+        if response.status_code == HTTPStatus.FOUND:
+            namespaces |= find_paths(place for place in saved if place not in places)
+            tell_receipts(request, namespaces, since=asked_at)
+        return response
+
+    def _rows(self, request: HttpRequest, object_id: str | None) -> Iterable[Any]:
+        return self.get_queryset(request).filter(pk=object_id) if object_id else ()
 
     def _try(self, request: HttpRequest, object_id: str | None, view: Callable[[], Any]) -> _Trial:
         """Save for trial and look at both sides; nothing of it stays."""
         now = timezone.now()
         trial = _Trial()
         vars(request)[_TRIAL] = trial
-        rows = self.get_queryset(request).filter(pk=object_id) if object_id else ()
         try:
             with transaction.atomic():
-                places = [self.places(row) for row in rows]
+                places = [self.places(row) for row in self._rows(request, object_id)]
+                # Looked for before it: they are in a room by the name that it has now.
+                attendances = _attendances(now, places)
                 try:
                     with transaction.atomic():
                         trial.is_saved = view().status_code == HTTPStatus.FOUND
-                        places += [self.places(trial.row)] if trial.row is not None else []
-                        found = [
-                            at
-                            for place in dict.fromkeys(places)
-                            for at in find_attendances(now, place)
-                        ]
-                        attendances = list(dict.fromkeys(found))
+                        moved_to = self.places(trial.row) if trial.row is not None else None
+                        if moved_to is None:
+                            # Of those in a deleted room the page that asks has given the number.
+                            attendances = _attendances(now, places)
+                        elif moved_to not in places:
+                            found = _attendances(now, [moved_to])
+                            attendances = list(dict.fromkeys(attendances + found))
                         after = judge(attendances, now)
                         if trial.row is not None:
                             trial.hidden = self.hidden_fields(request, trial.row)
@@ -156,7 +193,6 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
                 except _TrialOver:
                     before = judge(attendances, now)
                     trial.gone = flips(before, after)
-                    trial.leaving = [at for at in attendances if after[at] and not before[at]]
                 trial.namespaces = {at.namespace for at in attendances}
                 transaction.set_rollback(True)
         finally:
@@ -179,3 +215,8 @@ class ShowsImpact(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             # Before a deletion nothing was typed that a way back could lose.
             back=BACK if "post" not in request.POST else "",
         )
+
+
+def _attendances(now: datetime, places: Iterable[Places]) -> list[Attendance]:
+    found = [at for place in dict.fromkeys(places) for at in find_attendances(now, place)]
+    return list(dict.fromkeys(found))

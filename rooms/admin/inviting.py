@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,10 +18,11 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from realtime.exceptions import Refused
 from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import roles_to_give
-from rooms.admin.receipts import tell_receipt
+from rooms.admin.receipts import tell_receipts
 from rooms.admin.scope import ModeratedRows, scope_of, staff_of
 from rooms.admin_forms import InviteForm
 from rooms.models import Grant, Invitation, Room
@@ -119,7 +121,10 @@ class InvitationAdmin(ModeratedRows):
             roles=roles_to_give(request.user, room),
         )
         if form.is_bound and form.is_valid():
-            return self._issue(request, room, form.cleaned_data)
+            try:
+                return self._issue(request, room, form.cleaned_data)
+            except Refused as refused:
+                form.add_error(None, refused.message)
         return admin_page(
             self.admin_site,
             request,
@@ -154,15 +159,20 @@ class InvitationAdmin(ModeratedRows):
                 form=form,
                 checkbox=ACTION_CHECKBOX_NAME,
             )
-        rows = list(standing)
+        asked_at, rows = time.monotonic(), list[Invitation]()
         spared = list[str]()
-        for row in rows:
-            spared += revoke_invitation(
-                row,
-                removes_members=form.cleaned_data["remove_people"],
-                actor=staff_of(request),
-            )
+        for row in standing:
+            try:
+                spared += revoke_invitation(
+                    row,
+                    removes_members=form.cleaned_data["remove_people"],
+                    actor=staff_of(request),
+                )
+            except Refused as refused:
+                self.message_user(request, f"{row}: {refused.message}", messages.ERROR)
+                continue
             self.log_change(request, row, [{"changed": {"fields": ["revoked at"]}}])
+            rows.append(row)
         text = ngettext(
             "%(count)d invitation revoked.", "%(count)d invitations revoked.", len(rows)
         )
@@ -174,14 +184,13 @@ class InvitationAdmin(ModeratedRows):
                 % {"names": ", ".join(spared)},
                 messages.WARNING,
             )
-        for namespace in sorted({row.room.namespace.path for row in rows}):
-            tell_receipt(request, namespace)
+        tell_receipts(request, {row.room.namespace.path for row in rows}, since=asked_at)
         return None
 
     @admin.display(description=_("invitation"), ordering="label")
     def named(self, row: Invitation) -> str:
         """Give its label, and what its token begins with."""
-        return f"{row.label} ({row.hint}…)" if row.label else f"{row.hint}…"
+        return str(row)
 
     @admin.display(description=_("used"), ordering="uses")
     def used(self, row: Invitation) -> str:

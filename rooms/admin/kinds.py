@@ -1,15 +1,17 @@
-"""What several of our admin pages share: fields for users, and rows that may only be read."""
+"""What several of our admin pages share: fields for users and times, rows that are read only."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import DateTimeField, Model
+from django.forms import SplitDateTimeField
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from rooms.admin.scope import ModeratedRows, scope_of
 
@@ -33,6 +35,22 @@ class PicksUsers(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at ru
         return ("user",) if can_search else ()
 
 
+class NamedMoment(AdminSplitDateTime):
+    """A day and an hour, each with a name of its own: the field's label is of neither alone."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        names = (gettext_lazy("Date"), gettext_lazy("Time"))
+        for part, name in zip(self.widgets, names, strict=True):
+            part.attrs["aria-label"] = name
+
+
+class PicksMoments(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Moments are a day and an hour that screen readers can tell apart."""
+
+    formfield_overrides = {DateTimeField: {"form_class": SplitDateTimeField, "widget": NamedMoment}}
+
+
 class FoundByUsername(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """The search looks at usernames too, whatever the user model calls them."""
 
@@ -40,6 +58,25 @@ class FoundByUsername(BaseModelAdmin):  # type: ignore[type-arg]  # not generic 
         """Give the page's own fields and the user's name."""
         own = super().get_search_fields(request)  # type: ignore[misc] # ModelAdmin comes after us
         return (*own, f"user__{get_user_model().USERNAME_FIELD}")
+
+
+class FormKnowsWriter(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """The form asks who writes: it finds what ``known_of`` gives as its own attributes."""
+
+    def known_of(self, request: HttpRequest) -> dict[str, Any]:
+        """Give the form's attributes; ``actor`` is whose rank counts."""
+        return {"actor": request.user}
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Model | None = None,
+        change: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - Django's own
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Give a form of this request's own."""
+        form = super().get_form(request, obj, change, **kwargs)  # type: ignore[misc] # ModelAdmin comes after us
+        return type("OwnForm", (form,), self.known_of(request))
 
 
 class NamedValues(admin.AllValuesFieldListFilter):

@@ -12,6 +12,14 @@ from rooms.shapes import GUEST_PREFIX
 # What a decision names, and the model whose row it is.
 _MODELS = {"rule": "accessrule", "ban": "ban", "mute": "mute", "grant": "grant"}
 
+# Of the greatest key that any database takes.
+_KEY_DIGITS = 18
+
+
+def is_key(text: str) -> bool:
+    """Say whether a text that somebody may have typed could be the key of a row of ours."""
+    return text.isdecimal() and len(text) <= _KEY_DIGITS
+
 
 def admin_url(name: str, *args: object, **query: object) -> str:
     """Give one of our admin pages, with a query; values of None are left out."""

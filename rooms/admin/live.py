@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,15 +10,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from realtime.exceptions import RealtimeError, Refused
 from realtime.namespaces.broadcast import of
-from rooms.admin.receipts import tell_receipt
+from rooms.admin.receipts import tell_receipts
 from rooms.admin.scope import scope_of, staff_of
-from rooms.impact import Places, find_attendances
 from rooms.inspecting import Inspection, inspect_from_thread
 from rooms.models import Connection, Seat
 from rooms.services import kick
@@ -47,11 +46,9 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
     @admin.action(description=_("Kick the selected people from their rooms"))
     def kick(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         """Put these people out of the rooms that one looks after; they may join again."""
+        asked_at = time.monotonic()
         seats = Seat.objects.filter(connection__in=queryset.order_by()).select_related("connection")
         places = {(seat.room_id, seat.person_key): seat for seat in scope_of(request).keep(seats)}
-        rooms = Places(room_ids=frozenset(room_id for room_id, _key in places))
-        there = find_attendances(timezone.now(), rooms) if places else []
-        leaving = [at for at in there if (at.room_id, at.person.key) in places]
         kicked, namespaces = 0, set[str]()
         for (room_id, key), seat in places.items():
             try:
@@ -68,8 +65,7 @@ class LivePages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at r
             kicked,
         )
         self.message_user(request, text % {"count": kicked}, messages.SUCCESS)
-        for namespace in sorted(namespaces):
-            tell_receipt(request, namespace, leaving)
+        tell_receipts(request, namespaces, since=asked_at)
 
     @admin.action(description=_("Disconnect the selected connections"))
     def disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 
 from rooms.admin.links import admin_url
+from rooms.admin.local_time import local_time
 from rooms.models import Connection
 
 EVERY_S = 2
@@ -39,7 +40,7 @@ class LiveList(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
         """Say as of when the list is, and where its rows are read."""
         query = request.META.get("QUERY_STRING", "")
         rows_url = admin_url("rooms_connection_rows")
-        now = timezone.localtime()
+        now = local_time(timezone.now())
         context = {
             "rows_url": f"{rows_url}?{query}" if query else rows_url,
             "as_of": date_format(now, "H:i:s"),
@@ -56,7 +57,7 @@ class LiveList(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             shown = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return JsonResponse({"message": gettext("There is no such list.")}, status=400)
-        now = timezone.localtime()
+        now = local_time(timezone.now())
         count = ngettext("%(count)d connection", "%(count)d connections", shown.result_count)
         return JsonResponse(
             {
@@ -91,7 +92,7 @@ class LiveList(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             "since": {
                 "text": timesince(at, depth=1),
                 "datetime": at.isoformat(),
-                "title": date_format(timezone.localtime(at), "DATETIME_FORMAT"),
+                "title": date_format(local_time(at), "DATETIME_FORMAT"),
             },
             "ban": {
                 "text": gettext("Ban…"),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import FoundByUsername, PicksUsers
+from rooms.admin.kinds import FormKnowsWriter, FoundByUsername, PicksUsers
 from rooms.admin.ranking import rank_in
 from rooms.admin.scope import ModeratedRows, scope_of
 from rooms.impact import Places
@@ -61,7 +61,7 @@ def is_within_rank(request: HttpRequest, row: Membership | None) -> bool:
 
 
 @admin.register(Membership)
-class MembershipAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
+class MembershipAdmin(FormKnowsWriter, ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
     """Who belongs where, over all rooms."""
 
     form = MembershipForm
@@ -79,17 +79,6 @@ class MembershipAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Look up rooms as well as users."""
         return ("room", *super().get_autocomplete_fields(request))
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Model | None = None,
-        change: bool = False,
-        **kwargs: Any,  # noqa: ANN401 - Django's own
-    ) -> Any:  # noqa: ANN401 - Django's own
-        """Let the form know whose rank counts."""
-        form = super().get_form(request, obj, change, **kwargs)
-        return type("OwnForm", (form,), {"actor": request.user})
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Leave deletion of many to those whom no rank stops."""

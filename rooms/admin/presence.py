@@ -21,6 +21,7 @@ from rooms.admin.kinds import FoundByUsername, NamedValues, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.live import LivePages
 from rooms.admin.live_list import LiveList
+from rooms.admin.local_time import local_time
 from rooms.admin.scope import scope_of
 from rooms.models import Connection, Process, Seat
 
@@ -170,7 +171,7 @@ class ConnectionAdmin(LiveList, LivePages, FoundByUsername, WrittenByTheSite):
         return format_html(
             '<time datetime="{}" title="{}">{}</time>',
             at.isoformat(),
-            date_format(timezone.localtime(at), "DATETIME_FORMAT"),
+            date_format(local_time(at), "DATETIME_FORMAT"),
             timesince(at, depth=1),
         )
 
@@ -183,9 +184,14 @@ class ConnectionAdmin(LiveList, LivePages, FoundByUsername, WrittenByTheSite):
 
 @admin.register(Seat)
 class SeatAdmin(WrittenByTheSite):
-    """Every place that somebody has in a room."""
+    """Every place that somebody has in a room, as long as its process is alive."""
 
     list_display = ("connection", "room", "person_key", "joined_at")
     list_select_related = ("connection", "room__namespace")
     list_filter = ("room__namespace",)
     search_fields = ("room__name", "person_key", "connection__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:
+        """Keep those whose process is alive."""
+        seats: QuerySet[Seat] = super().get_queryset(request)
+        return seats.filter(process__lease_until__gt=timezone.now())

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.dashboard.readings import own_records
 from rooms.admin.kinds import FoundByUsername, NamedValues, WrittenByTheSite
 from rooms.admin.links import admin_url, rule_url
+from rooms.admin.local_time import local_time
 from rooms.admin.scope import scope_of
 from rooms.models import DecisionRecord, Room
 from rooms.models.records import RecordKind
@@ -87,7 +87,7 @@ class DecisionRecordAdmin(FoundByUsername, WrittenByTheSite):
     @admin.display(description=_("first"), ordering="created_at")
     def at(self, record: DecisionRecord) -> str:
         """Give when, in few words."""
-        return date_format(timezone.localtime(record.created_at), "SHORT_DATETIME_FORMAT")
+        return date_format(local_time(record.created_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=_("outcome"), ordering="code")
     def outcome(self, record: DecisionRecord) -> str:

@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.appointing import AppointPage
 from rooms.admin.check_access import check_access_view
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import PicksUsers
+from rooms.admin.kinds import PicksMoments, PicksUsers
+from rooms.admin.local_time import local_time
 from rooms.admin.locks import ShowsLocks
 from rooms.admin.people import MembershipForm
 from rooms.admin.ranking import rank_in
@@ -122,6 +123,22 @@ class NamespaceAdmin(ShowsImpact, DeletesWithContents):
         (_("What they may do"), {"fields": ("allow_private",)}),
     )
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Show namespaces, with all their rooms, to those who look after all rooms."""
+        return scope_of(request).is_everything and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Ask for Django's own permission beside looking after all rooms."""
+        return scope_of(request).is_everything and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Ask for both here as well."""
+        return scope_of(request).is_everything and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Ask for both here as well: the rooms go, too."""
+        return scope_of(request).is_everything and super().has_delete_permission(request, obj)
+
     def places(self, row: Namespace) -> Places:
         """Give the namespace."""
         return Places(namespaces=frozenset({row.path}))
@@ -209,7 +226,13 @@ class MembershipInline(PicksUsers, admin.TabularInline):  # type: ignore[type-ar
 
 @admin.register(Room)
 class RoomAdmin(
-    ShowsImpact, ShowsLocks, AppointPage, RoomActions, DeletesWithContents, ModeratedRows
+    ShowsImpact,
+    ShowsLocks,
+    AppointPage,
+    RoomActions,
+    DeletesWithContents,
+    PicksMoments,
+    ModeratedRows,
 ):
     """Which rooms there are and what each asks for; it counts at once."""
 
@@ -369,4 +392,4 @@ def _looks_after(request: HttpRequest, room: Room | None) -> bool:
 
 
 def _moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT")
+    return date_format(local_time(at), "SHORT_DATETIME_FORMAT")

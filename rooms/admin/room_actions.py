@@ -3,6 +3,7 @@
 What cannot be undone asks first; each act is done by a service, and logged.
 """
 
+import time
 from collections.abc import Callable
 
 from django import forms
@@ -11,15 +12,13 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from realtime.exceptions import RealtimeError
 from rooms.admin.pages import admin_page
-from rooms.admin.receipts import tell_receipt
+from rooms.admin.receipts import tell_receipts
 from rooms.admin.scope import staff_of
-from rooms.impact import Places, find_attendances
 from rooms.models import Message, Room, Seat
 from rooms.models.sanctions import REASON_MAX
 from rooms.names import TEXT_MAX, clean_text
@@ -55,9 +54,7 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
     @admin.action(description=_("Close the selected rooms"), permissions=("change",))
     def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         """Close them to everybody: those inside are evicted."""
-        self._each(
-            request, queryset, lambda room: close_room(room, actor=staff_of(request)), evicts=True
-        )
+        self._each(request, queryset, lambda room: close_room(room, actor=staff_of(request)))
 
     @admin.action(description=_("Open the selected rooms"), permissions=("change",))
     def open(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
@@ -108,7 +105,6 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             request,
             queryset,
             lambda room: evict_everybody(room, reason=reason, actor=staff_of(request)),
-            evicts=True,
         )
         return None
 
@@ -138,15 +134,11 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         request: HttpRequest,
         rooms: QuerySet[Room],
         act: Callable[[Room], object],
-        *,
-        evicts: bool = False,
     ) -> None:
         """Do it to each room, log it, and tell what came of it."""
         name = gettext("Action “%(name)s”.") % {"name": request.POST["action"]}
-        done, namespaces = 0, set[str]()
+        asked_at, done, namespaces = time.monotonic(), 0, set[str]()
         chosen = list(rooms.select_related("namespace"))
-        places = Places(room_ids=frozenset(room.pk for room in chosen))
-        there = find_attendances(timezone.now(), places) if evicts else ()
         for room in chosen:
             try:
                 act(room)
@@ -158,8 +150,7 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
             done += 1
         text = ngettext("Done in %(count)d room.", "Done in %(count)d rooms.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
-        for namespace in sorted(namespaces):
-            tell_receipt(request, namespace, there)
+        tell_receipts(request, namespaces, since=asked_at)
 
     def _confirm(  # noqa: PLR0917 - as many as the page shows
         self,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.banning import BanPages
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import FoundByUsername, PicksUsers
+from rooms.admin.kinds import FormKnowsWriter, FoundByUsername, PicksMoments, PicksUsers
 from rooms.admin.links import admin_url
 from rooms.admin.ranking import outranks
 from rooms.admin.scope import ModeratedRows, scope_of, staff_of
@@ -24,6 +24,7 @@ from rooms.admin_forms import RuleForm, SanctionForm
 from rooms.banning import audit_sanction
 from rooms.impact import Places
 from rooms.models import AccessRule, Ban, Mute
+from rooms.models.rules import RuleEffect
 from rooms.visitors import visitor_of
 
 if TYPE_CHECKING:
@@ -61,11 +62,28 @@ class InForceFilter(admin.SimpleListFilter):
                 return queryset
 
 
+class RankedRuleForm(RuleForm):
+    """A rule; who looks after some rooms alone denies nothing to one who ranks as high there."""
+
+    actor: Any = None
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to act on one who ranks as high."""
+        cleaned = super().clean()
+        user, room = cleaned.get("user"), cleaned.get("room")
+        is_denied = user and room and cleaned.get("effect") == RuleEffect.DENY
+        if is_denied and self.actor and not outranks(self.actor, user, room):
+            self.add_error("user", _("This account ranks as high as yours."))
+        return cleaned
+
+
 @admin.register(AccessRule)
-class AccessRuleAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
+class AccessRuleAdmin(
+    FormKnowsWriter, ShowsImpact, PicksMoments, PicksUsers, FoundByUsername, ModeratedRows
+):
     """Who is let in, may write or moderate, or may not: owners write those of their rooms."""
 
-    form = RuleForm
+    form = RankedRuleForm
     list_display = ("__str__", "room", "namespace", "starts_at", "ends_at", "note")
     list_select_related = ("room__namespace", "namespace", "user", "group")
     list_filter = ("effect", "action", "subject", "namespace")
@@ -84,6 +102,10 @@ class AccessRuleAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
     def get_exclude(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """Offer whole namespaces only to those who look after all rooms."""
         return () if scope_of(request).is_everything else ("namespace",)
+
+    def known_of(self, request: HttpRequest) -> dict[str, Any]:
+        """Let nobody's rank count who looks after everything."""
+        return {"actor": None if scope_of(request).is_everything else request.user}
 
     def looks_after(self, request: HttpRequest, row: Any) -> bool:  # noqa: ANN401 - as its parent
         """Ask for the room's owner: a rule reaches over moderators too."""
@@ -129,7 +151,9 @@ class RankedSanctionForm(SanctionForm):
         return cleaned
 
 
-class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
+class SanctionAdmin(
+    FormKnowsWriter, ShowsImpact, PicksMoments, PicksUsers, FoundByUsername, ModeratedRows
+):
     """What the pages of bans and of mutes share."""
 
     form = RankedSanctionForm
@@ -178,18 +202,18 @@ class SanctionAdmin(ShowsImpact, PicksUsers, FoundByUsername, ModeratedRows):
         hidden = self.get_exclude(request, obj)
         return tuple(name for name in self.fields if name not in hidden)
 
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Model | None = None,
-        change: bool = False,
-        **kwargs: Any,  # noqa: ANN401 - Django's own
-    ) -> Any:  # noqa: ANN401 - Django's own
-        """Let the form know where its writer sits."""
-        form = super().get_form(request, obj, change, **kwargs)
+    def known_of(self, request: HttpRequest) -> dict[str, Any]:
+        """Let the form know where its writer sits, too."""
         address = visitor_of(request).person.address
-        own = {"own_address": str(address) if address else None, "actor": request.user}
-        return type("OwnForm", (form,), own)
+        return {**super().known_of(request), "own_address": str(address) if address else None}
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Ask for a higher rank than theirs whom it is about, as events do."""
+        return super().has_change_permission(request, obj) and _is_below(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Ask for the same: nobody lifts what others have put on them, or on a peer."""
+        return super().has_delete_permission(request, obj) and _is_below(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:  # noqa: ANN401
         """Note who made it, and keep a record."""
@@ -266,3 +290,10 @@ class MuteAdmin(SanctionAdmin):
     """Who may read but not write."""
 
     lifted = _("Lifted the mute of %(whom)s.")
+
+
+def _is_below(request: HttpRequest, row: Model | None) -> bool:
+    """Say whether the one whom a ban or a mute is about ranks below whoever asks."""
+    if not isinstance(row, Ban | Mute) or row.user is None or scope_of(request).is_everything:
+        return True
+    return outranks(request.user, row.user, row.room)

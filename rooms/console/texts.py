@@ -44,6 +44,8 @@ TEXTS: "dict[str, LazyText]" = {
     "more": _("further arguments, as a JSON array"),
     "ack": _("Answered after {ms} ms"),
     "ack.none": _("Not answered within {s} s"),
+    "asks": _("{event} waits for an answer"),
+    "answered": _("{event} is answered"),
     "sent": _("Sent, without asking for an answer"),
     "denied": _("Denied after {ms} ms: {code}"),
     "lost": _("The connection was lost before the answer came."),

@@ -122,4 +122,5 @@ class Invitation(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.label or f"{self.hint}…"
+        # Thirty that were made together have one label.
+        return f"{self.label} ({self.hint}…)" if self.label else f"{self.hint}…"

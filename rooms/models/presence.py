@@ -116,7 +116,12 @@ class Seat(models.Model):
         verbose_name = _("seat")
         verbose_name_plural = _("seats")
         ordering = ("room", "joined_at")
-        indexes = (models.Index(fields=("room", "person_key"), name="seat_room_person"),)
+        indexes = (
+            models.Index(fields=("room", "person_key"), name="seat_room_person"),
+            models.Index(
+                fields=("room",), name="seat_kicked", condition=Q(kicked_at__isnull=False)
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("connection", "room"),

@@ -7,7 +7,7 @@ import secrets
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,9 @@ from rooms.names import ROOM_NAME_MAX, ROOM_NAME_PATTERN, clean_room_name
 from rooms.policy_values import Access, Laws, NamespaceLaws, NamespacePolicy, Policy
 from rooms.site_paths import words_in_use
 
+# A century and a year: what goes on for longer leads beyond the calendar, and means no limit.
+HISTORY_DAYS_MAX = 36_500
+SLOW_MODE_MAX_S = 366 * 86_400
 # Two keys of any user model's.
 PAIR_MAX = 100
 NAMESPACE_PATH_PATTERN = r"\A/([a-z0-9][a-z0-9_-]{0,49})?\Z"
@@ -241,6 +244,7 @@ class Room(models.Model):
     slow_mode_s = models.PositiveIntegerField(
         _("slow mode (seconds)"),
         default=0,
+        validators=[MaxValueValidator(SLOW_MODE_MAX_S)],
         help_text=_("The least time between two messages of one person. 0: no limit."),
     )
     history_size = models.PositiveIntegerField(
@@ -252,7 +256,7 @@ class Room(models.Model):
         _("days kept"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(HISTORY_DAYS_MAX)],
         help_text=_("Messages older than this are dropped. Empty: of any age."),
     )
     last_offset = models.PositiveBigIntegerField(_("last offset"), default=0, editable=False)
@@ -315,9 +319,14 @@ class Room(models.Model):
                 violation_error_message=_("A room has to open before it closes."),
             ),
             models.CheckConstraint(
-                name="room_history_days_is_positive",
-                condition=Q(history_days__isnull=True) | Q(history_days__gte=1),
-                violation_error_message=_("Messages are kept for a day at least."),
+                # One for both: a form asks the database about each constraint.
+                name="room_times_are_bounded",
+                condition=Q(slow_mode_s__lte=SLOW_MODE_MAX_S)
+                & (Q(history_days__isnull=True) | Q(history_days__range=(1, HISTORY_DAYS_MAX))),
+                violation_error_message=_(
+                    "Messages are kept for a day at least and a century at most, "
+                    "and slow mode holds back for a year at most."
+                ),
             ),
         )
 

@@ -12,7 +12,7 @@ from tests.helpers.environment import clean_environment
 from tests.helpers.services import ROOT
 
 START_S = 60
-STOP_S = 15
+STOP_S = 30
 
 
 class Site:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.parts import chip, emit, enter, log, notice, say
 from tests.helpers.live_server import Clerk
@@ -207,13 +207,37 @@ def _muted(page: Page, clerk: Clerk) -> None:
     expect(page.get_by_text("You can read but not write here until")).to_contain_text(why)
 
 
+def _terms(page: Page, clerk: Clerk) -> None:
+    closes_at = "2999-12-31T22:00:00Z"
+    clerk.do("room", namespace="/place", name="salon", slow_mode_s=30, closes_at=closes_at)
+    enter(page, "/place/salon/")
+    say(page, "this takes a while to be answered")
+    expect(page.get_by_text("you can write again in").first).to_be_visible()
+    expect(page.get_by_text("Open until").first).to_be_visible()
+
+
+def _live_home(page: Page, _: Clerk) -> None:
+    page.goto("/")
+    expect(chip(page)).to_contain_text("Live")
+
+
+def _lost_home(page: Page, clerk: Clerk) -> None:
+    _live_home(page, clerk)
+    page.context.set_offline(True)
+    expect(chip(page)).to_contain_text("Offline")
+
+
 def _refused(page: Page, clerk: Clerk) -> None:
     clerk.do("room", namespace="/place", name="pulpit")
     enter(page, "/place/pulpit/")
     say(page, "this arrives")
     expect(log(page).locator("[data-state=sent]")).to_be_visible()
-    clerk.do("change room", namespace="/place", name="pulpit", is_read_only=True)
+    # Said before the page could hear that it may not be said.
+    page.context.set_offline(True)
+    expect(chip(page)).to_contain_text("Offline")
     say(page, "this does not")
+    clerk.do("change room", namespace="/place", name="pulpit", is_read_only=True)
+    page.context.set_offline(False)
     expect(log(page).locator("[data-state=failed]")).to_be_visible()
     expect(page.get_by_text("Only moderators can write here.")).to_be_visible()
 
@@ -261,6 +285,71 @@ def _banning(page: Page, _: Clerk) -> None:
     expect(page.get_by_role("heading", name="Who would go")).to_be_visible()
 
 
+def _connection(page: Page, _: Clerk) -> None:
+    guest = page.context.new_page()
+    enter(guest, "/place/hall/")
+    page.goto("/admin/rooms/connection/?q=hall")
+    page.locator("#result_list tbody th a").first.click()
+    expect(page.locator(".rk-live")).to_be_visible()
+    expect(page.locator("#seats-group")).to_contain_text("hall")
+    guest.close()
+
+
+def _faulty_room(page: Page, _: Clerk) -> None:
+    page.goto("/admin/rooms/room/add/")
+    page.locator("form").evaluate_all(
+        "(forms) => forms.forEach((each) => { each.noValidate = true; })"
+    )
+    page.get_by_text("Add another Membership").click()
+    page.locator("[name=_save]").first.click()
+    expect(page.locator(".errornote")).to_be_visible()
+
+
+def _invitations_made(page: Page, clerk: Clerk) -> None:
+    _inviting(page, clerk)
+    page.get_by_label("How many:").fill("3")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    expect(page.get_by_label("One link a line")).to_be_visible()
+
+
+def _refused_invitations(page: Page, clerk: Clerk) -> None:
+    _inviting(page, clerk)
+    page.get_by_label("How many:").fill("0")
+    page.get_by_role("button", name="Invite", exact=True).click()
+    expect(page.locator(".errorlist").first).to_be_visible()
+
+
+def _appointing(page: Page, _: Clerk) -> None:
+    _room_in_admin(page, "ticketed")
+    page.get_by_role("link", name="Appoint", exact=True).click()
+    expect(page.get_by_role("button", name="Appoint")).to_be_visible()
+
+
+def _banned(page: Page, clerk: Clerk) -> None:
+    clerk.do("user", name="brawler")
+    page.goto("/admin/rooms/ban/person/?user=brawler&place=/place/hall")
+    page.get_by_role("button", name="Show who would go").click()
+    page.get_by_role("button", name="Ban", exact=True).click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def _refused_ban(page: Page, _: Clerk) -> None:
+    page.goto("/admin/rooms/ban/person/")
+    page.get_by_role("button", name="Show who would go").click()
+    expect(page.locator(".errorlist").first).to_be_visible()
+
+
+def _acted_on(action: str) -> Reach:
+    def reach(page: Page, _: Clerk) -> None:
+        page.goto("/admin/rooms/room/?q=hall")
+        page.locator("#result_list tbody input[type=checkbox]").first.check()
+        page.locator("select[name=action]").first.select_option(action)
+        page.locator(".actions button").first.click()
+        expect(page.get_by_role("link", name="Back")).to_be_visible()
+
+    return reach
+
+
 def _console(page: Page, _: Clerk) -> None:
     page.goto("/console/?namespace=/place")
     page.get_by_role("button", name="Another connection").click()
@@ -279,8 +368,21 @@ def _console(page: Page, _: Clerk) -> None:
         folded.evaluate("(element) => { element.open = true; }")
 
 
+def _asked_in_console(page: Page, _: Clerk) -> None:
+    def ask(socket: WebSocketRoute) -> None:
+        socket.send('{"connect": {"sid": "s", "namespace": "/place"}}')
+        socket.send('{"event": "ask", "args": ["how many?"], "id": 7}')
+
+    page.route_web_socket("**/ws/place/*", ask)
+    page.goto("/console/?namespace=/place")
+    page.get_by_label("Door").select_option("plain")
+    page.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.get_by_role("button", name="Answer")).to_be_visible()
+
+
 STATES = [
-    State("the first page", _go("/")),
+    State("the first page", _live_home),
+    State("the first page offline", _lost_home),
     State("the first page of a user", _go("/"), "alice"),
     State("a namespace", _go("/place/")),
     State("a namespace that asks for a sign-in", _go("/annex/")),
@@ -300,6 +402,7 @@ STATES = [
     State("a private conversation of a guest", _private_guest),
     State("a mute", _muted, "alice"),
     State("a message that is refused", _refused),
+    State("slow mode and a closing time", _terms),
     State("a room offline", _offline),
     State("a room that waits for the server", _reconnecting),
     State("a password that is asked for", _dialog("vault")),
@@ -328,8 +431,25 @@ STATES = [
     State("a verdict", _verdict, "admin"),
     State("an impact", _impact, "admin"),
     State("an invitation that is made in the admin", _inviting, "admin"),
+    State("invitations that were made in the admin", _invitations_made, "admin"),
+    State("invitations that are refused", _refused_invitations, "admin"),
+    State("an appointment", _appointing, "admin"),
     State("a ban in the admin", _banning, "admin"),
+    State("a ban that is refused", _refused_ban, "admin"),
+    State("a ban that can be undone", _banned, "admin"),
+    State("the page of a connection", _connection, "admin"),
+    State("a room that is made", _go("/admin/rooms/room/add/"), "admin"),
+    State("a room that is refused", _faulty_room, "admin"),
+    State("a namespace that is made", _go("/admin/rooms/namespace/add/"), "admin"),
+    State("a rule that is made", _go("/admin/rooms/accessrule/add/"), "admin"),
+    State("a mute that is made", _go("/admin/rooms/mute/add/"), "admin"),
+    State("a membership that is made", _go("/admin/rooms/membership/add/"), "admin"),
+    State("the rooms in the admin", _go("/admin/rooms/room/"), "admin"),
+    State("decision records", _go("/admin/rooms/decisionrecord/"), "admin"),
+    State("an eviction of all that is asked about", _acted_on("evict_all"), "admin"),
+    State("an announcement", _acted_on("announce"), "admin"),
     State("the console", _go("/console/"), "admin"),
     State("the console over both doors", _console, "admin"),
+    State("the console that is asked", _asked_in_console, "admin"),
     State("a page that is not there", _go("/nothing-here/")),
 ]

@@ -4,8 +4,19 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+# A server that asks: whatever a namespace of somebody's own may do.
+ASKS_PLAIN = [
+    {"connect": {"sid": "s", "namespace": "/place"}},
+    {"event": "ask", "args": ["how many?", {"most": 3}], "id": 7},
+    {"event": "ask again", "id": 8},
+]
+ASKS_SOCKETIO = [
+    '40/place,{"sid":"s"}',
+    '42/place,7["ask","how many?",{"most":3}]',
+    '42/place,8["ask again"]',
+]
 DOORS = ("socketio-both", "socketio-websocket", "socketio-polling", "plain")
 
 
@@ -199,3 +210,49 @@ def test_it_is_hidden_from_others(alice: Page, page: Page) -> None:
     assert response.status == 404
     page.goto("/console/")
     expect(page.get_by_role("button", name="Sign in").first).to_be_visible()
+
+
+@pytest.mark.parametrize("door", ["plain", "socketio-websocket"])
+def test_what_the_server_asks_is_answered_by_hand(staff: Page, door: str) -> None:
+    answers: list[str] = []
+
+    def hear(socket: WebSocketRoute, words: str | bytes) -> None:
+        words = str(words)
+        if words.startswith("40/place,"):
+            for packet_ in ASKS_SOCKETIO:
+                socket.send(packet_)
+        elif "ack" in words or words.startswith("43"):
+            answers.append(words)
+
+    def ask(socket: WebSocketRoute) -> None:
+        socket.on_message(lambda words: hear(socket, words))
+        if door == "plain":
+            for frame in ASKS_PLAIN:
+                socket.send(json.dumps(frame))
+        else:
+            socket.send('0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000}')
+
+    staff.route_web_socket("**/ws/place/*" if door == "plain" else "**/socket.io/*", ask)
+    panel = open_console(staff)
+    connect(panel, door)
+    asked = panel.locator("[data-part=questions] form")
+    expect(asked).to_have_count(2)
+    expect(asked.first).to_contain_text("ask waits for an answer")
+    expect(asked.first).to_contain_text('"most": 3')
+    field = asked.first.get_by_label("The answer, as a JSON array")
+    field.fill("3")
+    asked.first.get_by_role("button", name="Answer").click()
+    expect(asked.first).to_contain_text("This is no JSON array of arguments")
+    expect(field).to_be_focused()
+    field.fill('[3, "of them"]')
+    asked.first.get_by_role("button", name="Answer").click()
+    expect(asked).to_have_count(1)
+    expect(packet(panel, "out", "ack")).to_have_count(1)
+    expect(asked.get_by_label("The answer, as a JSON array")).to_be_focused()
+    told = {
+        "plain": '{"ack":7,"args":[3,"of them"]}',
+        "socketio-websocket": '43/place,7[3,"of them"]',
+    }
+    assert answers == [told[door]]
+    panel.get_by_role("button", name="Disconnect").click()
+    expect(asked).to_have_count(0)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.parts import emit, enter, field, notice, room_row, rooms, say
@@ -61,6 +62,24 @@ def test_a_ban_says_until_when_in_local_time_and_whom_to_ask(bob: Page, mod: Pag
     expect(field(bob)).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("access", "words"), [("members", "Not for you"), ("invitation", "Locked")]
+)
+def test_who_may_come_in_again_is_told_so_where_it_said_why_not(
+    bob: Page, clerk: Clerk, access: str, words: str
+) -> None:
+    name = f"swing {access}"
+    clerk.do("room", namespace="/place", name=name)
+    enter(bob, f"/place/swing%20{access}/")
+    clerk.do("change room", namespace="/place", name=name, access=access)
+    expect(notice(bob)).to_contain_text(f"You were removed from {name}")
+    expect(room_row(bob, name)).to_contain_text(words)
+    clerk.do("change room", namespace="/place", name=name, access="open")
+    expect(notice(bob)).to_contain_text(f"{name} lets you in now")
+    notice(bob).get_by_role("button", name="Join").click()
+    expect(bob.get_by_role("button", name="Leave")).to_be_visible()
+
+
 def test_a_room_that_closes_and_opens_again_is_waited_for(
     alice: Page, bob: Page, clerk: Clerk
 ) -> None:
@@ -86,6 +105,20 @@ def test_a_new_password_asks_for_it(page: Page, clerk: Clerk) -> None:
     dialog.get_by_label("The room's password").fill("sesame")
     dialog.get_by_role("button", name="Join").click()
     expect(field(page)).to_be_focused()
+
+
+def test_a_ban_from_a_room_that_is_not_open_is_told_in_local_time(bob: Page, mod: Page) -> None:
+    enter(bob, "/place/stage/")
+    me = bob.evaluate("JSON.parse(document.getElementById('page-data').textContent).user.id")
+    rooms(bob).get_by_role("link", name="hall").click()
+    expect(bob.get_by_role("heading", name="hall", exact=True)).to_be_visible()
+    act(mod, "ban", user=me, reason="Spoilers", for_s=3_600)
+    try:
+        for told in (bob.locator("[data-part=toasts]"), bob.get_by_role("status")):
+            expect(told).to_contain_text(re.compile("You are banned from stage · Until .+Spoilers"))
+            expect(told).not_to_contain_text("UTC")
+    finally:
+        act(mod, "unban", user=me)
 
 
 def test_being_put_out_of_a_room_that_is_not_open_is_told_beside(bob: Page, mod: Page) -> None:

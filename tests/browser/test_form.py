@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.parts import enter, field, log, message, rooms, say
+from tests.browser.parts import enter, field, log, message, room_row, rooms, say
 from tests.browser.site import Site
 
 FIRST_VIEW_BYTES = 100_000
@@ -95,6 +95,54 @@ def test_a_page_from_right_to_left_is_the_mirror_of_itself(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+STARTS = """(element) => {
+  const range = document.createRange();
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode().data.trim() === "");
+  range.setStart(walker.currentNode, 0);
+  range.setEnd(walker.currentNode, 1);
+  const letter = range.getBoundingClientRect();
+  const box = element.getBoundingClientRect();
+  return { left: letter.left - box.left, right: box.right - letter.right };
+}"""
+
+
+def test_names_of_the_other_direction_begin_in_sight_and_where_lines_begin(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 740})
+    name = "a name that is much too long for a telephone"
+    page.goto(f"/place/{name}/")
+    expect(page.get_by_role("heading", name="There is no such room here")).to_be_visible()
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.locator("[data-part=room-heading]").evaluate(STARTS)["left"] >= 0
+    page.goto("/place/")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    name_of_row = room_row(page, "crew").locator("[data-part=name]")
+    ends = name_of_row.evaluate(STARTS)
+    assert ends["right"] < ends["left"]
+
+
+def test_long_names_are_cut_with_a_sign_or_broken(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 740})
+    page.goto("/place/")
+    mine = page.locator("[data-part=my-name]")
+    expect(mine).to_be_visible()
+    mine.evaluate("(element) => { element.textContent = 'w'.repeat(80); }")
+    whole = page.locator("[data-part=me]").bounding_box()
+    name = mine.bounding_box()
+    assert whole
+    assert name
+    assert name["x"] + name["width"] <= whole["x"] + whole["width"]
+    enter(page, "/place/hall/")
+    say(page, "something")
+    page.set_viewport_size({"width": 320, "height": 740})
+    line = log(page).locator(".line").first
+    line.locator("[data-part=text]").evaluate(
+        "(element) => { element.textContent = 'w'.repeat(80); }"
+    )
+    width = "(element) => element.scrollWidth <= element.clientWidth"
+    assert line.evaluate(width)
+
+
 def test_a_short_message_stands_in_the_middle_of_a_row_that_fingers_can_hit(
     site: Site, browser: Browser
 ) -> None:
@@ -123,7 +171,8 @@ def test_a_short_message_stands_in_the_middle_of_a_row_that_fingers_can_hit(
 def test_the_first_view_is_small_and_of_this_site_alone(page: Page) -> None:
     answers: list[Response] = []
     page.on("response", lambda response: answers.append(response))  # noqa: PLW0108 -- it is marked
-    enter(page, "/place/hall/")
+    # Of the demo, which has as many rooms whichever test comes first.
+    enter(page, "/games/csgo/")
     page.wait_for_load_state("networkidle")
     site = page.evaluate("location.origin")
     foreign = [answer.url for answer in answers if not answer.url.startswith((site, "data:"))]
@@ -136,3 +185,13 @@ def test_the_first_view_is_small_and_of_this_site_alone(page: Page) -> None:
     assert any(url.endswith(".css") for url in bodies)
     assert any("socket.io.esm" in url for url in bodies)
     assert sum(bodies.values()) < FIRST_VIEW_BYTES, bodies
+
+
+def test_the_links_of_invitations_stand_within_their_page(staff: Page) -> None:
+    staff.goto("/admin/rooms/room/?q=ticketed")
+    staff.get_by_role("link", name="ticketed").click()
+    staff.get_by_role("link", name="Invite", exact=True).click()
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    links = staff.get_by_label("One link a line")
+    ends = "(element) => element.getBoundingClientRect().right"
+    assert links.evaluate(ends) <= staff.locator("#content-main").evaluate(ends)

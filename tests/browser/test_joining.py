@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD
-from tests.browser.parts import enter, field, notice, room_row, rooms
+from tests.browser.parts import enter, field, notice, people, room_row, rooms
 from tests.browser.site import Site
 from tests.helpers.live_server import Clerk
 
@@ -76,6 +76,19 @@ def test_an_invitation_survives_a_sign_in_on_the_way(
     assert token not in site.log()
 
 
+def test_a_guest_who_came_by_invitation_and_signs_up_is_still_in_the_room(
+    page: Page, clerk: Clerk
+) -> None:
+    enter(page, f"/place/ticketed/?invite={invite(clerk)}")
+    page.get_by_role("banner").get_by_role("link", name="Sign up").click()
+    page.get_by_label("Username").fill("late")
+    page.get_by_label("Password", exact=True).fill("correct-horse-battery")
+    page.get_by_label("Password confirmation").fill("correct-horse-battery")
+    page.get_by_role("main").get_by_role("button", name="Sign up").click()
+    expect(people(page)).to_contain_text("late")
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
+
+
 def test_an_invitation_that_does_not_hold_is_asked_for_again(page: Page) -> None:
     page.goto("/place/ticketed/?invite=worn-out")
     dialog = page.get_by_role("dialog", name="Join ticketed")
@@ -114,6 +127,21 @@ def test_a_closed_room_can_be_watched_until_it_opens(page: Page, clerk: Clerk) -
     expect(page.get_by_role("heading", name="early bird", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
     expect(toast).not_to_contain_text("early bird")
+
+
+def test_a_closed_namespace_promises_to_come_back_to_who_watches_alone(
+    page: Page, clerk: Clerk
+) -> None:
+    clerk.do("namespace", path="/quay", title="Quay")
+    clerk.do("room", namespace="/quay", name="pier")
+    switch = "row = Namespace.objects.get(path='/quay'); row.is_open = {}; row.save()"
+    enter(page, "/quay/pier/")
+    clerk.do("shell", code="from rooms.models import Namespace\n" + switch.format(False))
+    expect(notice(page)).to_contain_text("This namespace is closed right now")
+    expect(notice(page)).not_to_contain_text("the page knows when it opens")
+    notice(page).get_by_role("button", name="Watch for reopening").click()
+    clerk.do("shell", code="from rooms.models import Namespace\n" + switch.format(True))
+    expect(page.get_by_role("button", name="Leave")).to_be_visible()
 
 
 def test_a_full_room_tells_when_there_is_a_place(alice: Page, bob: Page) -> None:

@@ -7,8 +7,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.parts import enter, field, log, message, people, say
+from tests.helpers.live_server import Clerk
 
 COURT = "/place/court/"
+NO_ROLE = """
+from rooms.models import Membership
+
+Membership.objects.get(room__name="court", user__username="bob").delete()
+"""
 
 
 @pytest.fixture
@@ -73,6 +79,8 @@ def test_a_mute_is_explained_to_the_one_it_silences_and_can_be_lifted(
     expect(people(court)).to_contain_text("muted until")
     expect(troll.get_by_text("You can read but not write here until")).to_contain_text("too loud")
     expect(announced(troll)).to_contain_text("too loud")
+    # The time that is heard is the visitor's own, as is the one that is read.
+    expect(announced(troll)).to_contain_text("You can read but not write in court until")
     field(troll).fill("but I")
     expect(troll.get_by_role("button", name="Send")).to_be_disabled()
     people(court).get_by_role("button", name="Actions for bob").click()
@@ -130,7 +138,9 @@ def test_a_message_is_removed_for_everybody(court: Page, troll: Page) -> None:
         expect(log(page)).to_contain_text("This message was removed.")
 
 
-def test_a_role_is_given_within_ones_own_rank_and_felt_at_once(court: Page, troll: Page) -> None:
+def test_a_role_is_given_within_ones_own_rank_and_felt_at_once(
+    court: Page, troll: Page, clerk: Clerk
+) -> None:
     dialog = act(court, "bob", "Change role…")
     expect(dialog.get_by_role("radio")).to_have_count(3)
     expect(dialog.get_by_label("Owner")).to_have_count(0)
@@ -142,6 +152,9 @@ def test_a_role_is_given_within_ones_own_rank_and_felt_at_once(court: Page, trol
     # Nobody acts on one who ranks as high.
     people(court).get_by_role("button", name="Actions for bob").click()
     expect(court.get_by_role("menuitem", name="Ban…")).to_have_count(0)
+    # The other tests find bob as they know him.
+    clerk.do("shell", code=NO_ROLE)
+    expect(troll.get_by_role("button", name="Moderate")).to_be_hidden()
 
 
 def test_invitations_are_made_shown_once_and_copied(

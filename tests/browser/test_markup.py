@@ -31,13 +31,13 @@ def test_markup_in_names_rooms_and_messages_is_text(eve: Page, alice: Page) -> N
 
 def test_addresses_become_links_that_give_nothing_away(page: Page) -> None:
     enter(page, "/place/hall/")
-    say(page, "see https://example.org/a?b=c#d, or (http://example.com). not javascript:alert(1)")
-    row = message(page, "see https://example.org")
+    rest = "d, or (http://example.com). not javascript:alert(1)"
+    say(page, f"see https://example.org/a?b=c#{rest}")
+    row = message(page, rest)
     links = row.get_by_role("link")
     expect(links).to_have_text(["https://example.org/a?b=c#d", "http://example.com"])
     for link in links.all():
         assert "noreferrer" in (link.get_attribute("rel") or "")
-    expect(row).to_contain_text("d, or (http://example.com). not javascript:alert(1)")
 
 
 def test_a_refusal_that_names_markup_shows_it_as_text(page: Page) -> None:

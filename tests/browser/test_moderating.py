@@ -6,6 +6,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.parts import enter, message, say
 from tests.browser.site import Site
+from tests.helpers.live_server import Clerk
 
 ROOMS = "/admin/rooms/room/"
 LIVE = "/admin/rooms/connection/"
@@ -41,6 +42,8 @@ def test_a_room_is_opened_for_one_evening(staff: Page, page: Page) -> None:
     expect(row).to_contain_text("Opens")
     page.goto("/place/gala/")
     expect(page.get_by_text("gala is closed right now").first).to_be_visible()
+    opens = page.get_by_role("term").filter(has_text="Opens")
+    expect(opens.locator("xpath=following-sibling::*[1]")).to_contain_text("1 May 2999")
 
 
 def test_back_from_impact_keeps_what_was_typed_and_confirming_evicts(
@@ -112,9 +115,10 @@ def test_a_reference_says_why_somebody_cannot_join(staff: Page, page: Page) -> N
 
 
 def test_thirty_invitations_are_shown_once_and_the_list_says_who_came(
-    staff: Page, alice: Page
+    staff: Page, alice: Page, clerk: Clerk
 ) -> None:
-    open_room(staff, "ticketed")
+    clerk.do("room", namespace="/place", name="wedding", access="invitation")
+    open_room(staff, "wedding")
     staff.get_by_role("link", name="Invite").click()
     staff.get_by_label("How many:").fill("30")
     staff.get_by_label("Label:").fill("Gala")

@@ -124,6 +124,22 @@ def test_on_a_small_screen_nothing_under_the_panel_is_reached(alice: Page) -> No
     expect(alice.get_by_role("button", name="Private")).to_be_focused()
 
 
+def test_a_panel_without_conversations_says_so_below_its_head(dora: Page) -> None:
+    enter(dora, "/place/hall/#private")
+    empty = dora.get_by_text("You have written to nobody in private yet.")
+    for width in (320, 1280):
+        dora.set_viewport_size({"width": width, "height": 740})
+        expect(empty).to_be_visible()
+        panel = dora.locator("[data-part=private]").bounding_box()
+        head = dora.locator(".private__head").bounding_box()
+        words = empty.bounding_box()
+        assert panel
+        assert head
+        assert words
+        assert abs(head["width"] - panel["width"]) <= 1
+        assert words["y"] >= head["y"] + head["height"]
+
+
 def test_an_address_leads_to_a_conversation_that_has_not_begun(alice: Page, eve: Page) -> None:
     enter(eve, "/place/hall/")
     enter(alice, "/place/hall/")

@@ -102,6 +102,14 @@ def test_rooms_that_are_joined_stand_first_and_are_joined_again_after_a_reload(
     expect(room_row(page, "hall")).to_contain_text("1 new")
 
 
+def test_a_namespace_without_rooms_does_not_ask_to_choose_one(page: Page, clerk: Clerk) -> None:
+    clerk.do("namespace", path="/void", title="Void")
+    page.goto("/void/")
+    expect(page.get_by_role("heading", name="There is no room here yet.")).to_be_visible()
+    clerk.do("room", namespace="/void", name="first")
+    expect(page.get_by_role("heading", name="Choose a room")).to_be_visible()
+
+
 def test_namespaces_are_a_menu(page: Page) -> None:
     page.goto("/place/")
     page.get_by_role("button", name="Change the namespace").click()

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.parts import emit, enter, field, log, message, people, say
+from tests.browser.parts import chip, emit, enter, field, log, message, people, say
 from tests.helpers.live_server import Clerk
 
 
@@ -102,11 +102,7 @@ def test_a_message_that_was_refused_says_why_and_can_be_sent_again_or_thrown_awa
     clerk.do("room", namespace="/place", name="lectern", access="open")
     enter(alice, "/place/lectern/")
     enter(bob, "/place/lectern/")
-    # The page has asked what it may do, and is told of no change to the room itself.
-    clerk.do("change room", namespace="/place", name="lectern", is_read_only=True)
-    say(alice, "one")
-    row = message(alice, "one")
-    expect(row).to_have_attribute("data-state", "failed")
+    row = say_too_late(alice, clerk, "lectern", "one")
     expect(row).to_contain_text("Not sent.")
     expect(alice.get_by_text("Only moderators can write here.")).to_be_visible()
     clerk.do("change room", namespace="/place", name="lectern", is_read_only=False)
@@ -114,13 +110,23 @@ def test_a_message_that_was_refused_says_why_and_can_be_sent_again_or_thrown_awa
     expect(row).to_have_attribute("data-state", "sent")
     expect(message(bob, "one")).to_have_count(1)
     expect(field(alice)).to_be_visible()
-    clerk.do("change room", namespace="/place", name="lectern", is_read_only=True)
-    say(alice, "two")
-    message(alice, "two").get_by_role("button", name="Discard").click()
+    say_too_late(alice, clerk, "lectern", "two").get_by_role("button", name="Discard").click()
     expect(message(alice, "two")).to_have_count(0)
     alice.reload()
     expect(message(alice, "one")).to_have_count(1)
     expect(message(alice, "two")).to_have_count(0)
+
+
+def say_too_late(page: Page, clerk: Clerk, room: str, text: str) -> Locator:
+    """Write in a room that nobody may write in since before the page could hear of it."""
+    page.context.set_offline(True)
+    expect(chip(page)).to_contain_text("Offline")
+    say(page, text)
+    clerk.do("change room", namespace="/place", name=room, is_read_only=True)
+    page.context.set_offline(False)
+    row = message(page, text)
+    expect(row).to_have_attribute("data-state", "failed")
+    return row
 
 
 def test_a_mute_that_ends_lifts_itself(alice: Page, mod: Page) -> None:
@@ -139,6 +145,9 @@ def test_a_room_in_which_only_moderators_write_says_so(page: Page) -> None:
     enter(page, "/place/podium/")
     expect(page.get_by_text("Only moderators can write here.")).to_be_visible()
     expect(field(page)).to_be_hidden()
+    # Nobody is asked for a word that would be refused.
+    expect(log(page)).to_contain_text("Nothing has been said in podium yet.")
+    expect(log(page)).not_to_contain_text("Say the first word")
 
 
 def test_who_is_named_sees_it_marked(alice: Page, bob: Page) -> None:
@@ -156,14 +165,14 @@ def test_enter_sends_shift_enter_breaks_and_an_enter_that_composes_does_neither(
 ) -> None:
     enter(page, "/place/hall/")
     field(page).focus()
-    page.keyboard.type("one")
+    page.keyboard.type("upper")
     page.keyboard.press("Shift+Enter")
-    page.keyboard.type("two")
-    expect(field(page)).to_have_value("one\ntwo")
+    page.keyboard.type("lower line")
+    expect(field(page)).to_have_value("upper\nlower line")
     field(page).dispatch_event("keydown", {"key": "Enter", "isComposing": True})
-    expect(field(page)).to_have_value("one\ntwo")
+    expect(field(page)).to_have_value("upper\nlower line")
     page.keyboard.press("Enter")
-    expect(message(page, "two")).to_have_attribute("data-state", "sent")
+    expect(message(page, "lower line")).to_have_attribute("data-state", "sent")
     expect(field(page)).to_have_value("")
 
 
@@ -201,6 +210,27 @@ def test_what_came_while_one_read_elsewhere_is_counted_and_lined_off(
     assert "first news" in rows[line + 1]
     say(alice, "I have read it")
     expect(log(alice).get_by_role("listitem").filter(has_text=re.compile("^New$"))).to_have_count(0)
+
+
+def test_what_came_while_one_looked_at_the_list_or_a_refusal_is_lined_off(
+    alice: Page, bob: Page
+) -> None:
+    enter(bob, "/place/hall/")
+    alice.goto("/place/")
+    for elsewhere in (None, "shut"):
+        alice.get_by_role("navigation", name="Rooms").get_by_role("link", name="hall").click()
+        expect(field(alice)).to_be_focused()
+        if elsewhere:
+            alice.get_by_role("navigation", name="Rooms").get_by_role("link", name="shut").click()
+            expect(alice.get_by_text("shut is closed right now").first).to_be_visible()
+        else:
+            alice.go_back()
+            expect(alice.get_by_role("heading", name="Choose a room")).to_be_visible()
+        say(bob, f"not seen by who is at {elsewhere}")
+        alice.get_by_role("link", name="hall").get_by_text("1 new").click()
+        expect(message(alice, f"not seen by who is at {elsewhere}")).to_be_visible()
+        rows = log(alice).get_by_role("listitem").all_inner_texts()
+        assert f"who is at {elsewhere}" in rows[rows.index("New") + 1]
 
 
 def test_older_messages_come_in_above_without_moving_what_is_read(page: Page) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page
 SETUP = """
 async (steps) => {
   const { Timeline } = await import("/static/rooms/js/timeline.js");
+  const { logRows } = await import("/static/rooms/js/log_rows.js");
   const timeline = new Timeline();
   const message = (offset, more) => ({ id: `m${offset}`, room: "r", offset, text: "", ...more });
   const joined = (offsets, more) => ({
@@ -20,8 +21,9 @@ async (steps) => {
     remove: (offset) => timeline.remove(offset),
     trim: (most) => timeline.trim(most),
     skip: () => timeline.skipHoles(),
-    came: (name) => timeline.presence(name, true),
-    went: (name) => timeline.presence(name, false),
+    came: (name, at = "2026-03-01T12:00:00.000Z") => timeline.presence(name, true, at),
+    went: (name, at = "2026-03-01T12:00:00.000Z") => timeline.presence(name, false, at),
+    say: (offset, at) => timeline.addPage([message(offset, { at })]),
   };
   const answers = steps.map(([name, ...values]) => does[name](...values) ?? null);
   const shown = timeline.entries.map((entry) => ({
@@ -30,7 +32,8 @@ async (steps) => {
     note: () => entry.note,
   }[entry.kind]()));
   const { seen, hasOlder, lost } = timeline;
-  return { answers, shown, seen, hasOlder, lost: [...lost], hole: timeline.hole() };
+  const rows = logRows(timeline, null, null).map(({ type }) => type);
+  return { answers, shown, rows, seen, hasOlder, lost: [...lost], hole: timeline.hole() };
 }
 """
 
@@ -104,6 +107,19 @@ def test_neighbouring_arrivals_and_departures_are_one_line(after: Any) -> None:
         ["went", "eve"],
     )
     assert timeline["shown"] == [1, "+eve -bob", 2, "+ -eve"]
+
+
+def test_each_day_begins_above_whatever_happened_on_it(after: Any) -> None:
+    first, next_day = "2026-03-01T12:00:00.000Z", "2026-03-02T12:00:00.000Z"
+    timeline = after(["join", []], ["came", "bob", first], ["say", 1, first])
+    assert timeline["rows"] == ["day", "presence", "message"]
+    timeline = after(["say", 1, first], ["came", "bob", next_day], ["say", 2, next_day])
+    assert timeline["rows"] == ["day", "message", "day", "presence", "message"]
+
+
+def test_a_forgotten_beginning_leaves_no_line_above_what_is_read_again(after: Any) -> None:
+    timeline = after(["join", [1, 2]], ["came", "bob"], ["hear", 3, 4], ["trim", 3])
+    assert timeline["shown"] == [3, 4]
 
 
 def test_a_long_log_forgets_its_beginning_and_can_read_it_again(after: Any) -> None:

@@ -62,7 +62,8 @@ socket.on("roomsChanged", ({ changed, removed }) => {
   changed.forEach(showRoom);
   lines.push(...removed);
 });
-socket.on("rightsChanged", ({ room }) => lines.push(room));
+socket.on("rightsChanged", ({ room, refusal }) => lines.push(room, refusal?.message ?? ""));
+socket.on("roleChanged", ({ room, user, role }) => lines.push(room, user.name, role ?? ""));
 socket.on("private", (message) => {
   const nowhere: null = message.room;
   lines.push(message.from, message.to, `${nowhere}`);

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.test import Client as Browser
 from django.test import override_settings
 
@@ -25,8 +24,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # DESIGN section 6, and what the page needs beside it.
 HEARD = {
     "err", "identity", "kicked", "membersChanged", "message", "messageRemoved", "missed", "muted",
-    "newUser", "private", "rightsChanged", "roomsChanged", "success", "typing", "unmuted",
-    "userLeft", "welcome",
+    "newUser", "private", "rightsChanged", "roleChanged", "roomsChanged", "success", "typing",
+    "unmuted", "userLeft", "welcome",
 }  # fmt: skip
 SENT = {
     "ban", "block", "conversations", "history", "invite", "joinRoom", "kick", "leaveRoom",
@@ -48,7 +47,6 @@ def _registry() -> Iterator[None]:
     make_room("secret", namespace=namespace, access="password", password="s")
     with override_settings(DEBUG=True):
         yield
-    cache.clear()
 
 
 def of_its_type(event: str, answer: Any, *, of_pair: bool = False) -> Any:

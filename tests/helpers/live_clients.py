@@ -76,6 +76,17 @@ class Client(ABC):
         assert name == event, f"heard {name} {args} in place of {event}"
         return args
 
+    async def hear_until(self, event: str) -> list[tuple[str, list[Any]]]:
+        """Return all that comes up to the next event of this name, itself included."""
+        heard: list[tuple[str, list[Any]]] = []
+        async with asyncio.timeout(DEADLINE_S):
+            while not heard or heard[-1][0] != event:
+                while not self._heard:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                heard.append(self._heard.popleft())
+        return heard
+
     async def hear_one(self, event: str) -> Any:
         """Return the one argument of the next event, which must be this one."""
         args = await self.hear(event)
@@ -202,12 +213,16 @@ class PlainClient(Client):
 class PythonClient(Client):
     """python-socketio's own client."""
 
+    serializer = "default"
+
     def __init__(self, namespace: str, headers: Mapping[str, str]) -> None:
         super().__init__()
         self._namespace = namespace
         # By itself it sends its headers with the first poll alone.
         self._http = aiohttp.ClientSession(headers=dict(headers))
-        self._client = socketio.AsyncClient(reconnection=False, http_session=self._http)
+        self._client = socketio.AsyncClient(
+            reconnection=False, http_session=self._http, serializer=self.serializer
+        )
         self._refusal: list[Any] = []
         for name, handler in {
             "*": lambda event, *args: self.take(event, list(args)),

@@ -15,7 +15,7 @@ from tests.helpers.environment import clean_environment
 from tests.helpers.services import ROOT
 
 START_S = 60.0
-STOP_S = 20.0
+STOP_S = 40.0
 RUNSERVER = ("runserver", "--noreload", "127.0.0.1:{port}")
 TROUBLE = ("Traceback", " ERROR ", " CRITICAL ", "Exception ignored")
 

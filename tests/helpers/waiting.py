@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-DEADLINE_S = 5.0
+DEADLINE_S = 20.0
 
 
 async def until(condition: Callable[[], object], *, within_s: float = DEADLINE_S) -> None:

@@ -275,6 +275,40 @@ async def test_tail_says_what_is_wrong_with_a_question(pair: Pair) -> None:
     assert "There is no user 'nobody'" in await pair.complaint("tail", "--user", "nobody")
     assert "no active staff user" in await pair.complaint("tail", "--user", "ann", "--as", "ann")
     assert "such as /games/csgo" in await pair.complaint("tail", "--room", "/live")
+    both = ("tail", "--room", "/live/csgo", "--namespace", "/live")
+    assert "leave --namespace out" in await pair.complaint(*both)
+    a_room = ("tail", "--user", "ann", "--namespace", "/live/csgo")
+    assert "a room is --room" in await pair.complaint(*a_room)
+    for wrong in ("-1", "nan", "soon"):
+        done = await asyncio.to_thread(
+            pair.a.try_to_manage, "tail", "--user", "ann", f"--seconds={wrong}"
+        )
+        assert f"'{wrong}' is no number of seconds" in done.stderr
+
+
+async def test_tail_says_where_there_is_nothing_to_look_at(pair: Pair) -> None:
+    async def said(*arguments: str) -> str:
+        done = await asyncio.to_thread(pair.a.try_to_manage, "tail", *arguments, "--seconds", "1.5")
+        assert done.returncode == 0, done
+        return done.stderr
+
+    ben = await come(pair.b, name="ben")
+    ann, nope, nowhere = await asyncio.gather(
+        said("--user", "ann"), said("--socket", "nope"), said("--room", f"{NAMESPACE}/nope")
+    )
+    assert "No socket matches now" in ann
+    assert "No socket has this id now" in nope
+    assert "no such room" in nowhere
+    # A namespace is found with its slash and without.
+    for words in await asyncio.gather(
+        said("--user", "ben", "--namespace", NAMESPACE.strip("/")),
+        said("--socket", ben.sid),
+        said("--room", f"{NAMESPACE}/csgo"),
+    ):
+        assert "Looking at process" in words
+        assert "No socket" not in words
+        assert "no such room" not in words
+    await ben.close()
 
 
 async def test_who_finds_people_on_both_processes(pair: Pair) -> None:
@@ -292,6 +326,11 @@ async def test_who_finds_people_on_both_processes(pair: Pair) -> None:
     assert counts == {"persons": 1, "sockets": 1, "processes": 1}
     assert await pair.manage("who", "--user", "boss") == ""
     assert "There is no user" in await pair.complaint("who", "--user", "nobody")
+    complaint = await pair.complaint("who", "--process", "nope")
+    assert "There is no process nope: there is" in complaint
+    assert all(row["process"] in complaint for row in await pair.rows("drain"))
+    nobody = await asyncio.to_thread(pair.a.try_to_manage, "who", "--user", "boss")
+    assert "Nobody is there." in nobody.stderr
     for client in (ann, guest):
         await client.close()
 
@@ -309,6 +348,9 @@ async def test_drain_sends_the_clients_of_one_process_away_and_ends_it_when_aske
         assert rows[doomed]["sockets"] == 1
         assert rows[doomed]["pid"]
         assert "No process nobody answers: there is" in await two.complaint("drain", "nobody")
+        for act in (["--exit"], ["--wait"], ["--seconds", "1"]):
+            assert "Drain which?" in await two.complaint("drain", *act)
+        assert {row["state"] for row in await two.rows("drain")} == {"ready"}
         assert "No process serves on 'mars'" in await two.complaint("drain", "--host", "mars")
         (row,) = [
             each for each in await two.rows("drain", doomed, "--wait") if each["process"] == doomed
@@ -324,6 +366,21 @@ async def test_drain_sends_the_clients_of_one_process_away_and_ends_it_when_aske
         assert await asyncio.to_thread(two.a.wait) == 0
         assert await there.ask("joinRoom", "csgo")
         await there.close()
+
+
+def test_without_redis_they_say_so_in_a_line(pair: Pair, tmp_path: Path) -> None:
+    away = LiveServer(
+        tmp_path, environment=pair.a.environment | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    )
+    for arguments in (["drain"], ["tail", "--user", "ann"]):
+        done = away.try_to_manage(*arguments)
+        assert done.returncode == 1
+        assert "Redis does not answer" in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
+    done = away.try_to_manage("kick", "ann", f"{NAMESPACE}/csgo")
+    assert done.returncode == 0
+    assert "Not confirmed yet by" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_on_the_in_memory_layer_they_say_what_is_missing(tmp_path: Path) -> None:

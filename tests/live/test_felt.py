@@ -5,6 +5,7 @@ Socket.IO by polling. The room's owner is there too, on another process where th
 """
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -178,10 +179,13 @@ def leave_members(scene: Scene) -> None:
     path = f"/admin/rooms/room/{scene.room_id}/change/"
     fields = form_fields(scene.site.admin.get(path))
     member = scene.shell("answer = str(room.memberships.get(user=user).pk)")
-    (line,) = [name[: -len("-id")] for name, value in fields.items() if value == [member]]
+    # Of the members alone: another row may have the same number.
+    ids = {name: value for name, value in fields.items() if re.fullmatch(MEMBER_ID, name)}
+    (line,) = [name.removesuffix("-id") for name, value in ids.items() if value == [member]]
     scene.save("room", scene.room_id, **{f"{line}-DELETE": "on"})
 
 
+MEMBER_ID = r"memberships-\d+-id"
 MEMBER = "Membership.objects.create(room=room, user=user, role='member')"
 GROUPED = "group = Group.objects.create(name=room.name); room.groups.add(group); "
 TO_MEMBERS = {"access": "members"}

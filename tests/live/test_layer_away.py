@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from bench.faults.machines import RedisServer, running_redis
+from tests.helpers.live_browser import Browser
 from tests.helpers.live_clients import Caller, PlainClient
 from tests.helpers.live_server import Clerk, LiveServer
 from tests.helpers.postgres import empty_database
+from tests.helpers.waiting import until
 
 pytestmark = [
     pytest.mark.postgres,
@@ -27,12 +29,12 @@ class Site:
 
     def __init__(self, redis: RedisServer, servers: list[LiveServer], clerk: Clerk) -> None:
         self.redis = redis
-        self.a, self.b = servers
-        self._clerk = clerk
+        self.clerk = clerk
+        self.a, self.b, self.leaver = servers
 
     def room(self, **fields: object) -> str:
         name = f"room {secrets.token_hex(4)}"
-        self._clerk.do("room", namespace="/live", name=name, **fields)
+        self.clerk.do("room", namespace="/live", name=name, **fields)
         return name
 
 
@@ -45,6 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "REDIS_URL": redis.url,
             "SECRET_KEY": "a-key-of-the-tests",
             "ALLOWED_HOSTS": "127.0.0.1",
+            "REALTIME_DRAIN_S": "1",
         }
         place = ["--host", "127.0.0.1", "--port", "{port}"]
         servers = [
@@ -54,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 command=["serve", "--server", kind, *place],
                 environment=environment,
             )
-            for kind in ("uvicorn", "granian")
+            for kind in ("uvicorn", "granian", "daphne")
         ]
         servers[0].manage("migrate", "--verbosity", "0")
         for server in servers:
@@ -102,7 +105,8 @@ async def test_what_was_said_meanwhile_arrives_and_where_nothing_is_kept_its_los
     await c.ask("message", {"room": unkept, "text": "lost"})
     # Through the database, before Redis is back.
     await _until_heard(b, "message", 2)
-    await asyncio.to_thread(site.redis.start)
+    # In this thread: it ends with the one that started it, and the next test needs it, too.
+    site.redis.start()
     await _until_heard(d, "missed", 1)
     await c.ask("message", {"room": unkept, "text": "after"})
     await _until_heard(d, "message", 2)
@@ -111,6 +115,33 @@ async def test_what_was_said_meanwhile_arrives_and_where_nothing_is_kept_its_los
         for client in (a, b, c, d, e, f)
     }
     assert heard == {a: [], b: [], c: [], d: [{"room": unkept}], e: [], f: []}
+
+
+async def test_who_leaves_with_a_process_that_ends_meanwhile_is_told_once(
+    site: Site, join: Joiner
+) -> None:
+    room = site.room()
+    stays = await join(site.b, room)
+    leaves = [await PlainClient.connect(Caller(site.leaver.url, "/live")) for _ in range(3)]
+    for client in leaves:
+        assert (await client.ask("joinRoom", room))["ok"]
+    await _until_heard(stays, "newUser", 4)
+    await asyncio.to_thread(site.redis.kill)
+    try:
+        ready = Browser(site.leaver.url)
+        await until(
+            lambda: ready.get("/readyz").json()["degraded"] == ["layer"], within_s=HEARD_WITHIN_S
+        )
+        assert await asyncio.to_thread(site.leaver.end) == 0
+        assert (await stays.ask("members", room))["count"] == 1
+    finally:
+        site.redis.start()
+    # Whichever of the two gave their seats free: it waited until it would be heard.
+    await _until_heard(stays, "userLeft", 3)
+    beside = await join(site.a, room)
+    await _until_heard(stays, "newUser", 5)
+    assert stays.log.count("userLeft") == 3
+    assert beside.log.count("userLeft") == 0
 
 
 async def _until_heard(client: PlainClient, event: str, count: int) -> None:

@@ -103,6 +103,8 @@ async def _talk(client: Client, kept: Secrets, password: str, invitation: str) -
     assert (await client.ask("joinRoom", wrong))["code"] == "wrong_password"
     bad = {"room": "club", "invitation": kept.new("made up invitation")}
     assert (await client.ask("joinRoom", bad))["code"] == "invalid_invitation"
+    pasted = f"https://rooms.example/live/club/?invite={kept.new('pasted invitation')}"
+    assert (await client.ask("joinRoom", pasted))["code"] == "unknown_room"
     assert (await client.ask("joinRoom", {"room": "club", "invitation": invitation}))["ok"]
     assert (await client.ask("joinRoom", {"room": ROOM, "password": password}))["ok"]
     message = {"room": ROOM, "text": kept.new("text"), "data": {"key": kept.new("data")}}
@@ -214,7 +216,8 @@ def _check_ids(records: list[dict[str, Any]]) -> None:
         assert record["seconds"] >= 0
     assert {each["door"] for each in connected.values()} == {"plain", "socket.io"}
     denied = by_message["join denied"]
-    assert {each["code"] for each in denied} == {"wrong_password", "invalid_invitation"}
+    codes = {each["code"] for each in denied}
+    assert codes == {"wrong_password", "invalid_invitation", "unknown_room"}
     assert all(each["ref"] and each["room"] and each["socket_id"] in connected for each in denied)
     assert {each["room"] for each in by_message["room joined"]} == {ROOM, "club"}
     assert by_message["session opened"]

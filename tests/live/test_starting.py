@@ -1,5 +1,6 @@
 """How it starts, and what it refuses to start with (DESIGN section 3)."""
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from tests.helpers.live_browser import Browser
 from tests.helpers.live_clients import Caller, PlainClient
 from tests.helpers.live_server import Clerk, LiveServer, free_port
+from tests.helpers.waiting import until
 
 KEYS = {"SECRET_KEY": "a-key-of-the-tests", "ALLOWED_HOSTS": "127.0.0.1"}
 # Where each comes from; tests/project/test_wrong_options.py has the kinds.
@@ -82,6 +84,25 @@ def test_an_address_in_use_is_said_in_one_line(folder: Path) -> None:
     assert done.returncode != 0
     assert str(server.port) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_a_server_whose_database_lacks_migrations_says_so_and_waits(
+    tmp_path: Path,
+) -> None:
+    server = LiveServer(tmp_path, command=["serve", "--port", "{port}"], environment=KEYS)
+    starting = asyncio.create_task(asyncio.to_thread(server.start))
+    log = tmp_path / "server.log"
+    try:
+        await until(lambda: log.exists() and "lacks migrations" in server.log())
+        await until(lambda: "serves at" in server.log())
+        ready = await asyncio.to_thread(Browser(server.url).get, "/readyz")
+        assert (ready.status, ready.json()["status"]) == (503, "starting")
+        await asyncio.to_thread(server.manage, "migrate", "--verbosity", "0")
+        await starting
+    finally:
+        server.stop()
+    assert "run manage.py migrate" in server.log()
+    assert "Traceback" not in server.log()
 
 
 def test_the_demo_is_made_once_and_left_alone(folder: Path) -> None:

@@ -1,72 +1,28 @@
 """Two processes on one PostgreSQL and one Redis (DESIGN sections 6, 7 and 11)."""
 
 import asyncio
-import secrets
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
 from tests.helpers.live_clients import DEADLINE_S, Caller, Client, PlainClient, PythonClient
-from tests.helpers.live_server import Clerk, LiveServer
+from tests.helpers.live_server import LiveServer
 from tests.helpers.postgres import empty_database
-from tests.helpers.services import REDIS_URL
+from tests.live.together import LEASE_S, Pair, running_pair
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 
-LEASE_S = 4.0
 Joiner = Callable[..., Awaitable[Client]]
 
 
-class Pair:
-    """Two servers, A and B, that know of each other through the database and Redis alone."""
-
-    def __init__(self, servers: list[LiveServer], clerk: Clerk) -> None:
-        self.a, self.b = servers
-        self.clerk = clerk
-
-    def room(self, **fields: object) -> str:
-        name = f"room {secrets.token_hex(4)}"
-        self.clerk.do("room", namespace="/live", name=name, **fields)
-        return name
-
-
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    with empty_database() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Pair]:
-    folder = tmp_path_factory.mktemp("pair")
-    shared = {
-        "DATABASE_URL": database,
-        "REDIS_URL": REDIS_URL,
-        "REDIS_PREFIX": f"live-{secrets.token_hex(6)}",
-        "SECRET_KEY": "a-key-of-the-tests",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "REALTIME_LEASE_S": str(LEASE_S),
-    }
-    servers = [
-        LiveServer(
-            folder,
-            name=f"server-{letter}",
-            command=["serve", "--server", kind, "--host", "127.0.0.1", "--port", "{port}"],
-            environment=shared,
-        )
-        for letter, kind in (("a", "daphne"), ("b", "uvicorn"))
-    ]
-    servers[0].manage("migrate", "--verbosity", "0")
-    for server in servers:
-        server.start()
-    clerk = Clerk(servers[0].environment)
-    clerk.do("namespace", path="/live", title="Live", welcome="Hi")
-    yield Pair(servers, clerk)
-    clerk.stop()
-    for server in servers:
-        server.stop()
-        assert server.trouble() == []
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with (
+        empty_database() as database,
+        running_pair(tmp_path_factory.mktemp("pair"), database) as pair,
+    ):
+        yield pair
 
 
 @pytest.fixture
@@ -107,6 +63,35 @@ async def test_who_joins_on_one_is_heard_and_counted_on_the_other(pair: Pair, jo
     await there.ask("leaveRoom", room)
     _text, details = await here.hear("userLeft")
     assert (details["members"], details["sockets"]) == (1, 0)
+
+
+async def test_a_new_role_and_what_holds_for_writing_are_told_on_both(
+    pair: Pair, join: Joiner
+) -> None:
+    room = pair.room()
+    here, silent = await join(pair.a, room), await join(pair.a, room)
+    name = f"user of {room}"
+    headers = {"Cookie": f"sessionid={pair.clerk.do('sign in', name=name)}"}
+    there = await PlainClient.connect(Caller(pair.b.url, "/live", headers=headers))
+    assert (await there.ask("joinRoom", room))["ok"]
+    user = (await there.take_all())[1][1][0]["user"]
+    for client in (here, there):
+        assert (await client.ask("rights", room))["ok"]
+    await here.hear_until("newUser")
+    for client in (here, silent):
+        await client.hear_until("newUser")
+        await client.take_all()
+    pair.clerk.do("member", namespace="/live", room=room, user=name, role="moderator")
+    assert await here.hear_one("roleChanged") == {"room": room, "user": user, "role": "moderator"}
+    heard = await there.hear_until("roleChanged")
+    assert heard[0][0] == "rightsChanged"
+    assert heard[0][1][0]["moderates"]
+    pair.clerk.do("change room", namespace="/live", name=room, is_read_only=True)
+    news = await here.hear_one("rightsChanged")
+    assert (news["room"], news["refusal"]["code"]) == (room, "read_only")
+    await there.hears_nothing()
+    await silent.hears_nothing()
+    await there.close()
 
 
 async def test_a_message_on_one_is_heard_on_the_other(pair: Pair, join: Joiner) -> None:

@@ -2,12 +2,14 @@
 
 import pytest
 
+from rooms import records
 from rooms.laws import laws_in_memory
 from rooms.tallying import tallies
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    """Forget the rules, bans and counts of other tests, whose rows had the same keys."""
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the rules, bans, counts and denials of other tests, whose rows had the same keys."""
     laws_in_memory.clear()
     tallies.clear()
+    monkeypatch.setattr(records, "recent", records.RecentDenials())

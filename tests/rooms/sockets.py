@@ -15,7 +15,7 @@ from realtime.namespaces.database import in_database
 from realtime.server import realtime_application
 from rooms.consumers import Main, RoomNamespace
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 Heard = tuple[str, list[Any]]
 
 

@@ -1,7 +1,7 @@
 """The admin as staff use it: what they find, what they may change, and what is refused where."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -150,6 +150,18 @@ def test_the_room_list_counts_persons_by_live_seats(staff: Client, csgo: Room) -
     Process.objects.update(lease_until=timezone.now())
     assert "0 / 10" in staff.get(page("room")).content.decode()
     assert "0 / 10" not in staff.get(page("room") + "?occupied=yes").content.decode()
+
+
+@pytest.mark.parametrize("model", ["seat", "connection"])
+def test_who_is_where_ends_with_the_lease_whether_somebody_has_swept_or_not(
+    staff: Client, csgo: Room, model: str
+) -> None:
+    take_seats(csgo, "g1", "g2")
+    found = staff.get(page(model)).context["cl"]
+    assert found.result_count == 2
+    Process.objects.update(lease_until=timezone.now())
+    assert staff.get(page(model)).context["cl"].result_count == 0
+    assert Seat.objects.count() == 2
 
 
 @pytest.mark.parametrize("model", ["room", "message", "connection", "membership", "seat"])
@@ -305,7 +317,9 @@ def test_a_password_can_be_removed(staff: Client, csgo: Room) -> None:
         ({"capacity": "0"}, "capacity"),
         ({"capacity": "-1"}, "capacity"),
         ({"slow_mode_s": "-1"}, "slow_mode_s"),
+        ({"slow_mode_s": "31622401"}, "slow_mode_s"),
         ({"history_days": "0"}, "history_days"),
+        ({"history_days": "36501"}, "history_days"),
         (
             {
                 "opens_at_0": "2026-05-02",
@@ -315,6 +329,7 @@ def test_a_password_can_be_removed(staff: Client, csgo: Room) -> None:
             },
             "closes_at",
         ),
+        ({"closes_at_0": "2020-01-01", "closes_at_1": "12:00"}, "closes_at"),
     ],
 )
 def test_a_contradictory_room_is_refused_at_the_field(
@@ -324,6 +339,20 @@ def test_a_contradictory_room_is_refused_at_the_field(
     assert response.status_code == 200
     assert list(errors_of(response)) == [at]
     assert Room.objects.count() == 1
+
+
+def test_a_closing_time_that_has_passed_stays_and_is_not_moved_within_the_past(
+    staff: Client, csgo: Room
+) -> None:
+    csgo.closes_at = datetime(2020, 1, 1, 12, tzinfo=UTC)
+    csgo.save()
+    closed = {"closes_at_0": "2020-01-01", "closes_at_1": "12:00:00", "title": "Over"}
+    saved = staff.post(page("room", "change", csgo.pk), room_form(csgo, **closed))
+    assert saved.status_code == 302
+    csgo.refresh_from_db()
+    assert csgo.title == "Over"
+    moved = room_form(csgo, **(closed | {"closes_at_1": "13:00:00"}))
+    assert list(errors_of(staff.post(page("room", "change", csgo.pk), moved))) == ["closes_at"]
 
 
 @pytest.mark.parametrize(

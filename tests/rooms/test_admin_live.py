@@ -110,7 +110,7 @@ async def test_a_connection_is_kicked_and_ended_from_its_page(
         if act == "kick":
             assert any(text.startswith("1 socket was put out") for text in told)
             assert (await client.hear())[0] == "kicked"
-            assert not await Seat.objects.aexists()
+            await eventually(lambda: not Seat.objects.exists())
         else:
             await eventually(lambda: not Connection.objects.exists())
 

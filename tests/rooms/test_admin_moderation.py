@@ -157,6 +157,10 @@ def test_a_contradictory_mute_is_refused_at_the_field(
         ({"network": "203.0.113.0/24"}, "network"),
         ({"network": "192.0.2.1", "purge": "all"}, "purge"),
         ({"guest": "g1", "duration": "2y"}, "duration"),
+        ({"guest": "guest:"}, "guest"),
+        ({"guest": "g" * 65}, "guest"),
+        ({"guest": "g\u202e1"}, "guest"),
+        ({"network": "fe80::1%eth0"}, "network"),
     ],
 )
 def test_a_ban_of_nobody_or_of_too_many_is_refused_at_the_field(
@@ -305,6 +309,7 @@ def test_csv_never_holds_a_formula(staff: Client, csgo: Room) -> None:
         ({"count": "0"}, "count"),
         ({"count": "100000"}, "count"),
         ({"max_uses": "0"}, "max_uses"),
+        ({"max_uses": str(2**31)}, "max_uses"),
         ({"role": "king"}, "role"),
         ({"expires_at_0": "2020-01-01", "expires_at_1": "12:00"}, "expires_at"),
     ],
@@ -316,6 +321,15 @@ def test_a_wrong_invitation_is_refused_at_the_field(
     response = staff.post(admin_url("rooms_invite", csgo.pk), form)
     assert list(response.context["form"].errors) == [at]
     assert not Invitation.objects.exists()
+
+
+def test_invitations_of_one_label_are_told_apart_before_they_are_revoked(
+    staff: Client, csgo: Room
+) -> None:
+    rows = [Invitation.objects.issue(csgo, label="party")[0] for _ in range(2)]
+    form = {"action": "revoke", "_selected_action": [row.pk for row in rows]}
+    asked = staff.post(page("invitation"), form).content.decode()
+    assert all(f"party ({row.hint}…)" in asked for row in rows)
 
 
 def test_revoking_offers_to_remove_those_who_came(staff: Client) -> None:
@@ -352,6 +366,24 @@ def test_a_save_that_puts_people_out_asks_first_and_names_them(staff: Client, cs
     csgo.refresh_from_db()
     assert csgo.access == "login"
     assert LogEntry.objects.count() == 1
+
+
+def test_a_new_name_that_puts_everybody_out_asks_first_and_names_them(
+    staff: Client, csgo: Room
+) -> None:
+    guest = make_guest()
+    seat(guest, csgo)
+    url = page("room", "change", csgo.pk)
+    asked = staff.post(url, room_form(csgo, name="cs2"))
+    assert [(flip.attendance.person.key, flip.code) for flip in asked.context["gone"]] == [
+        (guest.key, "room_closed")
+    ]
+    csgo.refresh_from_db()
+    assert csgo.name == "csgo"
+    confirmed = dict(asked.context["hidden"]) | {"impact_confirmed": "yes"}
+    assert staff.post(url, confirmed).status_code == 302
+    csgo.refresh_from_db()
+    assert csgo.name == "cs2"
 
 
 def test_a_save_that_puts_nobody_out_is_saved_at_once(staff: Client, csgo: Room) -> None:
@@ -550,6 +582,25 @@ def test_nobody_acts_on_one_who_ranks_as_high_nor_gives_more_than_they_have(csgo
     assert Membership.objects.filter(room=csgo).count() == 3
 
 
+def test_nobody_lifts_what_was_put_on_them_or_on_a_peer(csgo: Room) -> None:
+    mod = moderator(csgo)
+    peer, alice = make_user("peer"), make_user("alice")
+    appoint(csgo, peer, "moderator")
+    own = Mute.objects.create(room=csgo, user=User.objects.get(username="mod"))
+    of_peer = Ban.objects.create(room=csgo, user_id=peer.user_id)
+    for row in (own, of_peer):
+        model = str(row._meta.model_name)
+        assert mod.post(page(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+        assert mod.post(page(model, "change", row.pk), {"reason": "none"}).status_code == 403
+        lift = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        mod.post(page(model), lift)
+    mod.post(admin_url("rooms_ban_done", ids=str(of_peer.pk)))
+    assert (Mute.objects.get(), Ban.objects.get()) == (own, of_peer)
+    of_alice = Mute.objects.create(room=csgo, user_id=alice.user_id)
+    assert mod.post(page("mute", "delete", of_alice.pk), {"post": "yes"}).status_code == 302
+    assert not Mute.objects.filter(pk=of_alice.pk).exists()
+
+
 def test_an_inline_takes_out_nobody_who_ranks_as_high(csgo: Room) -> None:
     owner = make_user("owner")
     appoint(csgo, owner, "owner")
@@ -566,6 +617,14 @@ def test_an_inline_takes_out_nobody_who_ranks_as_high(csgo: Room) -> None:
     }
     assert mod.post(page("room", "change", csgo.pk), room_form(csgo, **inline)).status_code == 200
     assert Membership.objects.filter(role="owner").exists()
+
+
+def test_the_history_of_a_room_tells_who_was_appointed_in_it(staff: Client, csgo: Room) -> None:
+    User.objects.create_user("alice")
+    url = admin_url("rooms_appoint", csgo.pk)
+    staff.post(url, {"user": "alice", "role": "moderator"})
+    history = staff.get(admin_url("rooms_room_history", csgo.pk))
+    assert "Changed role for membership “alice: Moderator”." in history.content.decode()
 
 
 def test_an_appointed_moderator_signs_in_and_sees_one_room(staff: Client, csgo: Room) -> None:
@@ -600,6 +659,21 @@ def test_a_reference_fills_in_the_question_and_the_answer_leads_to_the_row(
     answered = staff.post(admin_url("rooms_check_access"), initial)
     assert answered.context["answer"].decision.code == "banned"
     assert page("ban", "change", ban.pk) in answered.content.decode()
+
+
+@pytest.mark.parametrize("text", ["\0", "9" * 30, "9" * 5_000, "-1", "guest:\0", "²", "\u202e"])
+def test_an_address_typed_by_hand_is_no_fault_of_ours(staff: Client, text: str) -> None:
+    for name, field in (
+        ("rooms_check_access", "ref"),
+        ("rooms_check_access", "connection"),
+        ("rooms_check_access", "room"),
+        ("rooms_ban_person", "connection"),
+        ("rooms_ban_person", "message"),
+        ("rooms_ban_person", "room"),
+        ("rooms_ban_person", "user"),
+        ("rooms_ban_done", "ids"),
+    ):
+        assert staff.get(admin_url(name, **{field: text})).status_code == 200
 
 
 def test_a_reference_is_looked_up_where_staff_ask(staff: Client, csgo: Room) -> None:
@@ -738,6 +812,59 @@ def test_a_kick_is_of_ones_own_rooms_and_of_lower_ranks(csgo: Room) -> None:
     assert [(row.room, row.person_key) for row in kicked] == [(csgo, guest.key)]
 
 
+@pytest.mark.parametrize("written", ["k3v9", "guest:k3v9"])
+def test_a_guest_is_muted_by_the_id_that_is_shown_too(
+    staff: Client, csgo: Room, written: str
+) -> None:
+    staff.post(page("mute", "add"), {"room": csgo.pk, "guest_id": written, "guests_only": "on"})
+    assert Mute.objects.get().guest_id == "k3v9"
+
+
+def test_who_may_no_longer_moderate_a_room_is_told_so_and_changes_nothing(csgo: Room) -> None:
+    """A rule ends the power of those, too, who look after all rooms."""
+    boss = User.objects.create_superuser("boss", password="x")
+    browser = Client()
+    browser.force_login(boss)
+    make_user("alice")
+    invitation, _token = Invitation.objects.issue(csgo)
+    AccessRule.objects.create(room=csgo, effect="deny", action="moderate", subject="everyone")
+    told = "Your account may not do this in csgo."
+    invite = {"count": "1", "max_uses": "1", "role": "member"}
+    for url, form in (
+        (admin_url("rooms_invite", csgo.pk), invite),
+        (admin_url("rooms_appoint", csgo.pk), {"user": "alice", "role": "member"}),
+    ):
+        assert browser.post(url, form).context["form"].non_field_errors() == [told]
+    revoke = {"action": "revoke", "_selected_action": [invitation.pk], "confirmed": "yes"}
+    answered = browser.post(page("invitation"), revoke, follow=True)
+    shown = [str(message) for message in answered.context["messages"]]
+    assert shown[:2] == [f"{invitation}: {told}", "0 invitations revoked."]
+    clear = {"action": "clear_history", "_selected_action": [csgo.pk], "confirmed": "yes"}
+    answered = browser.post(page("room"), clear, follow=True)
+    shown = [str(message) for message in answered.context["messages"]]
+    assert shown[:2] == [f"{csgo}: {told}", "Done in 0 rooms."]
+    assert list(Invitation.objects.values_list("revoked_at", flat=True)) == [None]
+    assert not Membership.objects.exists()
+
+
+def test_an_owner_denies_nothing_to_another_owner(csgo: Room) -> None:
+    peer, alice = make_user("peer"), make_user("alice")
+    appoint(csgo, peer, "owner")
+    appoint(csgo, alice, "moderator")
+    owner = moderator(csgo, role="owner")
+    for effect, person, is_taken in (
+        ("deny", peer, False),
+        ("allow", peer, True),
+        ("deny", alice, True),
+    ):
+        rule = rule_form(room=csgo.pk, effect=effect, subject="user", user=person.key)
+        answered = owner.post(page("accessrule", "add"), rule)
+        assert (answered.status_code == 302) is is_taken, (effect, person)
+        if not is_taken:
+            assert list(errors_of(answered)) == ["user"]
+    assert not AccessRule.objects.filter(effect="deny", user_id=peer.key).exists()
+
+
 def test_everybody_is_evicted_after_a_question(staff: Client, csgo: Room) -> None:
     for _number in range(2):
         seat(make_guest(), csgo)
@@ -755,6 +882,7 @@ def test_the_command_kicks_and_says_whom_it_does_not_find(csgo: Room) -> None:
         (("nobody", "/games/csgo"), "no user"),
         ((guest.key, "/games/none"), "no room"),
         ((guest.key, "/games"), "no room"),
+        ((guest.key, "/games/csgo", "--reason", "x" * 201), "at most 200"),
     ):
         with pytest.raises(CommandError, match=words):
             call_command("kick", *arguments)
@@ -789,6 +917,7 @@ def test_a_wrong_membership_is_refused_at_the_field(
         ({"user": "nobody", "role": "moderator"}, "user"),
         ({"user": "", "role": "moderator"}, "user"),
         ({"user": "alice", "role": "king"}, "role"),
+        ({"user": "9" * 5_000, "role": "moderator"}, "user"),
     ],
 )
 def test_a_wrong_appointment_is_refused_at_the_field(

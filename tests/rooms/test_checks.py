@@ -1,6 +1,7 @@
 """The system checks of the rooms, each with what it warns of and what it lets pass."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -9,6 +10,8 @@ from pytest_django import Settings
 
 from rooms import checks
 from rooms.models import Namespace
+
+urlpatterns: list[object] = []
 
 
 def ids(found: list[CheckMessage]) -> list[str | None]:
@@ -44,6 +47,25 @@ def test_a_sqlite_without_returning_is_an_error(
     monkeypatch.setattr(checks, "settings", type("Settings", (), {"DATABASES": databases}))
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
     assert ids(checks.check_sqlite(None)) == expected
+
+
+def test_rooms_without_the_engine_are_an_error(settings: Settings) -> None:
+    assert checks.check_engine(None) == []
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "realtime"]
+    assert ids(checks.check_engine(None)) == ["rooms.E002"]
+
+
+def test_pages_without_a_client_are_warned_of(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "socket.io.esm.min.js").touch()
+    settings.REALTIME = {"CLIENT_FILES": tmp_path}
+    assert checks.check_client(None) == []
+    settings.REALTIME = {"CLIENT_FILES": tmp_path, "SERVE_CLIENT": False}
+    assert ids(checks.check_client(None)) == ["rooms.W005"]
+    settings.REALTIME = {"CLIENT_FILES": tmp_path / "none"}
+    (warning,) = checks.check_client(None)
+    assert str(tmp_path / "none") in warning.msg
+    settings.ROOT_URLCONF = "tests.rooms.test_checks"  # that of a site without the pages
+    assert checks.check_client(None) == []
 
 
 @pytest.mark.django_db

@@ -127,7 +127,8 @@ def test_the_command_explains_users_guests_and_references() -> None:
     assert "denied: login_required" in said("explain", "guest:abc", "/games/csgo")
     assert "allowed" in said("explain", "alice", "/games")
     ref = denied(guest_of("abc")).ref
-    assert "denied: login_required" in said("explain", ref)
+    for written in (ref, f" {ref.upper()} "):
+        assert "denied: login_required" in said("explain", written)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,13 @@ def test_the_command_says_what_is_wrong_with_a_question(
 ) -> None:
     with pytest.raises(CommandError, match=words):
         said("explain", *arguments)
+
+
+def test_who_is_asked_about_nobody_in_particular() -> None:
+    make_room()
+    join(make_user("alice"))
+    with pytest.raises(CommandError, match="no guest's id"):
+        said("who", "--user", "guest:")
 
 
 def test_who_lists_the_sockets_of_a_place() -> None:

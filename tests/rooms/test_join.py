@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from rooms import records
-from rooms.joining import CheckedPassword, Denied, Joined, Outcome, PasswordNeeded, join_rooms
+from rooms.joining import CheckedPassword, Denied, Joined, PasswordNeeded, join_rooms
 from rooms.models import AccessRule, DecisionRecord, Grant, Seat
 from rooms.passwords import is_right
 from rooms.people import Person
@@ -109,46 +110,6 @@ def test_a_missing_room_is_named_in_the_denial() -> None:
     assert told(outcome) == ("unknown_room", "Invalid Room Name: csgo2")
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"access": "login"},
-        {"access": "password", "password": "sesame"},
-        {"access": "members"},
-        {"access": "invitation"},
-        {"is_open": False},
-        {"capacity": 1},
-    ],
-)
-def test_a_hidden_room_answers_and_asks_the_database_as_a_missing_one(
-    fields: dict[str, Any],
-) -> None:
-    room = make_room("hidden", is_listed=False, **fields)
-    if room.capacity is not None:
-        join(make_guest(), "hidden")
-    # What holds in a place is read once and remembered.
-    denied(make_guest(), "hidden")
-    for given in ({}, {"invitation": "guessed"}, {"password_given": True}):
-        guest = make_guest()
-        answers, asked = [], []
-        for name in ("hidden", "absent"):
-            request = request_join(guest, name, **given)
-            with CaptureQueriesContext(connection) as captured:
-                outcome = ask(request)
-            answers.append(seen(outcome, name))
-            asked.append([query["sql"].split(" FROM ")[0].split("(")[0] for query in captured])
-        assert answers[0] == answers[1]
-        assert len(asked[0]) == len(asked[1])
-
-
-def seen(outcome: Outcome, name: str) -> tuple[str, ...]:
-    """Give what can be noticed of an outcome, the room's name and the hash left out."""
-    if isinstance(outcome, PasswordNeeded):
-        return ("a password is checked",)
-    assert isinstance(outcome, Denied), outcome
-    return tuple(text.replace(name, "?") for text in told(outcome))
-
-
 def test_a_hidden_room_says_the_truth_to_its_members() -> None:
     room = make_room("hidden", is_listed=False, is_open=False)
     member = make_user("alice")
@@ -228,6 +189,24 @@ def test_a_denial_is_recorded_and_equal_ones_within_a_minute_are_counted() -> No
     assert (record.code, record.room, record.person_key) == ("login_required", "csgo", guest.key)
     assert record.steps[-1]["outcome"] == "denied"
     assert denied(make_guest()).ref not in refs
+
+
+def test_joins_that_are_let_in_are_recorded_by_setting(settings: Settings) -> None:
+    make_room(access="login")
+    alice = make_user("alice")
+    join(alice)
+    assert not DecisionRecord.objects.exists()
+    settings.REALTIME = {"RECORD_JOINS": True}
+    first, second = (join(alice), join(alice))
+    join(alice, is_joined=True)
+    denied(make_guest())
+    rows = DecisionRecord.objects.filter(kind="join", allowed=True)
+    assert [(row.code, row.rule, row.room, row.person_key, row.count) for row in rows] == [
+        ("", "room.access:login", "csgo", alice.key, 1)
+    ] * 2
+    assert rows[0].steps[-1] == {"check": "capacity", "outcome": "passed", "rule": ""}
+    assert first.members == second.members == 1
+    assert DecisionRecord.objects.filter(allowed=False).count() == 1
 
 
 def test_a_denial_whose_row_is_gone_gets_a_row_again() -> None:

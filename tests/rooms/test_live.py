@@ -19,7 +19,7 @@ from django.utils import timezone
 from realtime.conf import forget_options
 from rooms import services
 from rooms.consumers import RoomNamespace
-from rooms.live import recheck_everywhere, recheck_from_thread
+from rooms.live import confirm_from_thread, recheck_everywhere, recheck_from_thread
 from rooms.models import (
     AccessRule,
     Ban,
@@ -33,6 +33,7 @@ from rooms.models import (
     Seat,
 )
 from rooms.models.records import RecordKind
+from rooms.models.versions import SITE_KEY
 from rooms.policy_values import Policy
 from tests.helpers.door_clients import DOORS, DoorClient, Heard, connected
 from tests.rooms.people import make_namespace, make_room
@@ -631,6 +632,21 @@ async def test_a_receipt_names_the_processes_and_counts_the_evictions(
         assert (receipt.evicted, len(receipt.processes), receipt.missing) == (1, 1, ())
         assert receipt.is_complete
         assert (await person.hear("kicked"))["code"] == "room_closed"
+
+
+async def test_a_receipt_after_the_fact_counts_whom_the_change_has_put_out_by_itself(
+    room: Room, alice: User
+) -> None:
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        before = time.monotonic()
+        await sync_to_async(change(is_open=False))(room, alice)
+        assert (await person.hear("kicked"))["code"] == "room_closed"
+        for where in ("/games", SITE_KEY):
+            receipt = await sync_to_async(confirm_from_thread)(where, since=before)
+            assert (receipt.evicted, len(receipt.processes), receipt.missing) == (1, 1, ())
+        later = await sync_to_async(confirm_from_thread)("/games", since=time.monotonic())
+        assert later.evicted == 0
 
 
 async def test_without_a_server_to_reach_a_receipt_says_who_is_missing(room: Room) -> None:

@@ -28,7 +28,12 @@ from rooms.models import (
 )
 from rooms.models.people import GrantVia
 from rooms.models.records import REF_ALPHABET, RecordKind
-from rooms.models.registry import RESERVED_PATHS, RoomAccess
+from rooms.models.registry import (
+    HISTORY_DAYS_MAX,
+    RESERVED_PATHS,
+    SLOW_MODE_MAX_S,
+    RoomAccess,
+)
 from rooms.policy_values import (
     Action,
     Audience,
@@ -176,6 +181,8 @@ def test_a_name_is_unique_in_its_namespace_alone(csgo: Room) -> None:
         {"password": "a hash without its version"},
         {"capacity": 0},
         {"history_days": 0},
+        {"history_days": HISTORY_DAYS_MAX + 1},
+        {"slow_mode_s": SLOW_MODE_MAX_S + 1},
         {"opens_at": NOW, "closes_at": NOW},
         {"opens_at": NOW + DAY, "closes_at": NOW},
     ],
@@ -394,6 +401,16 @@ def test_pruning_by_age_deletes_many_at_once_up_to_its_limit(csgo: Room) -> None
     later = NOW + timedelta(seconds=1)
     assert Message.objects.prune(csgo, later, limit=220) == 220
     assert Message.objects.prune(csgo, later, limit=220) == 30
+
+
+def test_the_longest_that_a_room_may_keep_and_hold_back_ends_within_the_calendar(
+    csgo: Room,
+) -> None:
+    csgo.history_days, csgo.slow_mode_s = HISTORY_DAYS_MAX, SLOW_MODE_MAX_S
+    assert complaints(csgo) == {}
+    csgo.save()
+    keep(csgo, 2)
+    assert Message.objects.kept(csgo, NOW).count() == 2
 
 
 def test_pruning_a_room_that_keeps_all_looks_at_little(

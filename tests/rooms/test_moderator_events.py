@@ -1,12 +1,12 @@
 """The moderators' events and private messages, as clients send and hear them."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.cache import cache
 from django.test import Client as Browser
 
 from rooms.models import Ban, DecisionRecord, Membership, Message, Room
@@ -14,11 +14,6 @@ from tests.rooms.people import make_namespace, make_room
 from tests.rooms.sockets import Client, Site, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def nothing_counted() -> None:
-    cache.clear()
 
 
 @sync_to_async
@@ -126,6 +121,17 @@ async def test_the_muted_hear_it_read_on_and_write_again_when_it_is_lifted() -> 
         assert (await alice.call("message", {"room": "csgo", "text": "hm"}))["ok"]
 
 
+async def test_acts_that_follow_each_other_at_once_are_all_heard_and_in_their_order() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        mod, _ = await entered(site, "mod", "moderator")
+        alice, user = await entered(site, "alice")
+        for act in ("mute", "unmute", "mute", "kick"):
+            assert (await mod.call(act, {"room": "csgo", "user": key(user)}))["ok"]
+        names = [name for name, _args in await alice.all_heard()]
+        assert names == ["muted", "unmuted", "muted", "kicked"]
+
+
 async def test_nobody_acts_on_one_who_ranks_as_high_nor_grants_more_than_they_have() -> None:
     await sync_to_async(make_room)()
     async with serving() as site:
@@ -172,6 +178,7 @@ async def test_faulty_acts_are_answered_with_the_field() -> None:
             ("setRole", {"role": "king"}, "bad_request", "role"),
             ("remove", {"id": "999"}, "unknown_message", "id"),
             ("remove", {"id": "x"}, "unknown_message", "id"),
+            ("remove", {"id": "9" * 5_000}, "unknown_message", "id"),
             ("invite", {"count": 0}, "bad_request", "count"),
             ("invite", {"max_uses": 0}, "bad_request", "max_uses"),
         ):
@@ -266,6 +273,7 @@ async def test_rights_say_what_one_may_do_in_a_room() -> None:
             "moderates": True,
             "roles": ["member", "moderator"],
             "slow_mode_s": 0,
+            "closes_at": None,
             "refusal": None,
         }
         answer = await guest.call("rights", {"room": "csgo"})
@@ -312,9 +320,88 @@ async def test_who_asked_for_rights_hears_that_a_role_has_changed() -> None:
         await other.all_heard()
         change = {"room": "csgo", "user": key(eve_user), "role": "moderator"}
         assert await owner.call("setRole", change) == {"ok": True}
-        assert await heard(eve, "rightsChanged") == {"room": "csgo"}
+        news = await heard(eve, "rightsChanged")
+        assert (news["room"], news["role"], news["moderates"]) == ("csgo", "moderator", True)
         assert (await eve.call("rights", "csgo"))["moderates"]
         assert await other.all_heard() == [], "who never asked is told nothing"
+
+
+async def test_who_asked_for_rights_hears_of_the_new_roles_of_others_once() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        owner, _owner_user = await entered(site, "owner", "owner")
+        eve, eve_user = await entered(site, "eve")
+        tab = await site.connect(cookie=await sync_to_async(sign_in)(eve_user))
+        assert (await tab.call("joinRoom", "csgo"))["ok"]
+        guest = await site.connect()
+        silent = await site.connect()
+        for each in (guest, silent):
+            assert (await each.call("joinRoom", "csgo"))["ok"]
+        assert (await guest.call("rights", "csgo"))["ok"]
+        for each in (guest, silent, eve):
+            await each.all_heard()
+        whom = {"room": "csgo", "user": key(eve_user)}
+        assert await owner.call("setRole", {**whom, "role": "moderator"}) == {"ok": True}
+        news = {"room": "csgo", "user": eve.user, "role": "moderator"}
+        assert await heard(guest, "roleChanged") == news
+        assert await owner.call("setRole", {**whom, "role": None}) == {"ok": True}
+        assert await heard(guest, "roleChanged") == {**news, "role": None}
+        assert await guest.all_heard() == []
+        assert await silent.all_heard() == [], "who never asked is told nothing"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"is_read_only": True}, {"refused": "read_only", "slow_mode_s": 0, "closes_at": None}),
+        ({"slow_mode_s": 30}, {"refused": None, "slow_mode_s": 30, "closes_at": None}),
+        (
+            {"closes_at": datetime(2999, 1, 1, tzinfo=UTC)},
+            {"refused": None, "slow_mode_s": 0, "closes_at": "2999-01-01T00:00:00.000Z"},
+        ),
+    ],
+    ids=["read-only", "slow mode", "a closing time"],
+)
+async def test_who_asked_for_rights_hears_what_holds_for_writing_by_now(
+    fields: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    room = await sync_to_async(make_room)()
+    async with serving() as site:
+        mod, _mod_user = await entered(site, "mod", "moderator")
+        guest = await site.connect()
+        silent = await site.connect()
+        for each in (guest, silent):
+            assert (await each.call("joinRoom", "csgo"))["ok"]
+        for each in (guest, mod):
+            assert (await each.call("rights", "csgo"))["ok"]
+        for each in (guest, mod, silent):
+            await each.all_heard()
+        for field, value in fields.items():
+            setattr(room, field, value)
+        await sync_to_async(room.save)()
+        news = await heard(guest, "rightsChanged")
+        refused = (news.pop("refusal") or {}).get("code")
+        assert {"refused": refused, **news} == {
+            "room": "csgo",
+            "role": None,
+            "moderates": False,
+            **expected,
+        }
+        if "closes_at" not in fields:
+            assert await mod.all_heard() == [], "nothing of it concerns a moderator"
+        assert await silent.all_heard() == [], "who never asked is told nothing"
+
+
+async def test_a_mute_is_no_news_of_rights() -> None:
+    await sync_to_async(make_room)()
+    async with serving() as site:
+        mod, _mod_user = await entered(site, "mod", "moderator")
+        eve, eve_user = await entered(site, "eve")
+        assert (await eve.call("rights", "csgo"))["ok"]
+        await eve.all_heard()
+        assert (await mod.call("mute", {"room": "csgo", "user": key(eve_user)}))["ok"]
+        assert (await heard(eve, "muted"))["room"] == "csgo"
+        assert await eve.all_heard() == []
 
 
 async def test_a_moderator_reads_who_is_banned_and_muted() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rooms.likeness import SharedDecisions
 from rooms.models.registry import NamespaceAccess, RoomAccess
 from rooms.models.roles import Role as RoleChoices
 from rooms.policy import decide, is_visible, shown_code, unknown_room
@@ -213,6 +214,15 @@ def test_a_room_is_open_from_its_first_instant_until_before_its_last(
     opens_at: datetime | None, closes_at: datetime | None, code: str
 ) -> None:
     assert join(room(opens_at=opens_at, closes_at=closes_at), ALICE).code == code
+
+
+def test_a_room_before_its_hours_says_when_it_opens_and_a_closed_one_does_not() -> None:
+    early = join(room(opens_at=NOW + HOUR), ALICE)
+    assert early.until == NOW + HOUR
+    assert early.reason.startswith("csgo is closed right now. It opens on ")
+    for closed in (room(closes_at=NOW), room(opens_at=NOW + HOUR, is_open=False)):
+        denied = join(closed, ALICE)
+        assert (denied.until, denied.reason) == (None, "csgo is closed right now.")
 
 
 def test_a_moderator_looks_after_a_closed_room_without_entering_it() -> None:
@@ -639,6 +649,19 @@ def test_the_same_inputs_give_the_same_whole_answer(question: Question) -> None:
     assert all(step.outcome != "denied" for step in decision.steps[:-1])
     if not decision.allowed:
         assert decision.rule == decision.steps[-1].rule != ""
+
+
+@unhurried
+@given(policies, st.lists(subjects, min_size=2, max_size=6), credentials_)
+def test_a_decision_that_is_shared_by_people_alike_is_each_ones_own(
+    policy: Policy, people: list[Subject], credentials: Credentials
+) -> None:
+    shared = SharedDecisions(credentials)
+    for subject in people:
+        for action in Action:
+            assert shared.decide(policy, subject, action) == decide(
+                policy, subject, action, credentials
+            )
 
 
 @unhurried

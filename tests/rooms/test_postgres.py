@@ -12,6 +12,7 @@ from tests.helpers import services
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = (
     "test_join",
+    "test_enumeration",
     "test_messages",
     "test_history",
     "test_presence",
@@ -20,8 +21,10 @@ UNITS = (
     "test_permissions",
     "test_permission_models",
     "test_races",
+    "test_turns",
     "test_versions",
     "test_dashboard",
+    "test_migrations",
 )
 
 

@@ -19,6 +19,7 @@ from rooms.presence import (
     restore_process,
     sweep,
 )
+from rooms.reading import read_members
 from tests.rooms.people import connect_person, join, make_guest, make_process, make_room
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +91,31 @@ def test_the_seats_of_a_dead_process_are_given_to_one_sweeper_person_by_person()
     assert sweep() == []
     assert list(Process.objects.values_list("pk", flat=True)) == ["process-1"]
     assert Connection.objects.count() == Seat.objects.count() == 2
+
+
+def test_a_sweeper_that_is_not_heard_leaves_it_to_others_where_there_are_some() -> None:
+    make_room()
+    make_process("dead", lease_s=-1)
+    seat(make_guest("Gone"), "csgo", process_id="dead")
+    make_process("deaf")
+    make_process("other")
+    assert sweep(unheard="deaf") == []
+    Process.objects.filter(pk="other").update(lease_until=timezone.now())
+    assert [orphan.name for orphan in sweep(unheard="deaf")] == ["Gone"]
+
+
+def test_members_end_with_the_lease_whether_somebody_has_swept_or_not() -> None:
+    room = make_room()
+    make_process("other")
+    here, there = make_guest("Here"), make_guest("There")
+    seat(here, "csgo")
+    seat(there, "csgo", process_id="other")
+    seat(here, "csgo", process_id="other")
+    Process.objects.filter(pk="other").update(lease_until=timezone.now())
+    members, count = read_members("/games", "csgo", here, seated_in=room.pk)
+    assert count == 1
+    assert [(member["name"], member["sockets"]) for member in members] == [("Here", 1)]
+    assert Seat.objects.count() == 3
 
 
 def test_a_lease_that_is_renewed_keeps_its_people() -> None:

@@ -1,13 +1,15 @@
 """Fifty at once: a capacity and an invitation's uses hold, whatever the database."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from django.db import connection, connections
 
 from rooms.joining import Denied, Joined, JoinRequest, Outcome, join_rooms
-from rooms.models import Grant, Invitation, Seat
-from tests.rooms.people import make_guest, make_room, request_join
+from rooms.models import Grant, Invitation, Process, Seat
+from rooms.presence import Orphan, sweep
+from tests.rooms.people import join, make_guest, make_process, make_room, request_join
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,3 +63,30 @@ def test_one_person_in_fifty_tabs_uses_an_invitation_once() -> None:
     assert all(isinstance(outcome, Joined) for outcome in outcomes)
     invitation.refresh_from_db()
     assert (invitation.uses, Grant.objects.count()) == (1, 1)
+
+
+def test_of_ten_who_sweep_at_once_each_person_is_given_to_one() -> None:
+    make_room()
+    persons = {f"{number} of {process}" for process in range(4) for number in range(5)}
+    for name in persons:
+        process_id = f"dead-{name[-1]}"
+        make_process(process_id, lease_s=-1)
+        join(make_guest(name), process_id=process_id)
+    started = Barrier(THREADS, timeout=20)
+
+    def sweep_with_the_others() -> list[Orphan]:
+        try:
+            started.wait()
+            return sweep()
+        finally:
+            connections.close_all()
+
+    if connection.vendor == "sqlite":
+        found = [sweep() for _ in range(THREADS)]
+    else:
+        with ThreadPoolExecutor(THREADS) as pool:
+            tasks = [pool.submit(sweep_with_the_others) for _ in range(THREADS)]
+            found = [task.result() for task in tasks]
+    assert sorted(orphan.name for orphans in found for orphan in orphans) == sorted(persons)
+    assert not Seat.objects.exists()
+    assert not Process.objects.exists()

@@ -1,10 +1,8 @@
 """What people bring along and say is in no line of the log."""
 
 import logging
-from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 
 from realtime.namespaces.database import in_database
 from rooms.models import Invitation
@@ -14,13 +12,6 @@ from tests.rooms.sockets import serving
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORDS = ["canary-password", "canary-guess", "canary-text", "canary-data", "canary-private"]
-
-
-@pytest.fixture(autouse=True)
-def _no_tries_yet() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 async def test_no_password_token_or_message_is_logged(caplog: pytest.LogCaptureFixture) -> None:

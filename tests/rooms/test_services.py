@@ -1,19 +1,29 @@
 """Services change the registry once, keep a record, and tell sockets on commit."""
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from realtime.exceptions import UsageError
 from rooms import services
 from rooms.models import DecisionRecord, Membership, Message, Namespace, Room
-from rooms.services import close_room, ensure_room, post_message, set_role
-from tests.rooms.people import make_namespace, make_room
+from rooms.services import (
+    ban,
+    close_room,
+    ensure_room,
+    evict_everybody,
+    kick,
+    mute,
+    post_message,
+    set_role,
+)
+from tests.rooms.people import make_guest, make_namespace, make_room, make_user
 
 
 class Emitted:
@@ -161,6 +171,48 @@ def test_a_room_that_is_not_there_is_named() -> None:
             call(10**9)
 
 
+@pytest.mark.django_db
+def test_what_is_no_room_no_person_and_no_namespace_is_named() -> None:
+    room = make_room()
+    for wrong_room in ("csgo", None, Room(name="unsaved")):
+        for act in (close_room, evict_everybody, lambda it: post_message(it, "hi")):
+            with pytest.raises(UsageError, match="is no room"):
+                act(cast("Any", wrong_room))
+    for wrong_person in (7, None, get_user_model()(), AnonymousUser()):
+        with pytest.raises(UsageError, match="is nobody"):
+            kick(room, cast("Any", wrong_person))
+    with pytest.raises(UsageError, match="is nobody"):
+        post_message(room, "hi", author=cast("Any", AnonymousUser()))
+    with pytest.raises(Namespace.DoesNotExist, match="there is no namespace '/nowhere'"):
+        ensure_room("/nowhere", "csgo")
+    with pytest.raises(Room.DoesNotExist, match="there is no room 1000000000"):
+        close_room(10**9)
+
+
+@pytest.mark.django_db
+def test_a_person_may_be_the_actor_of_every_service() -> None:
+    make_namespace()
+    alice, guest = make_user("alice"), make_guest()
+    room = ensure_room("/games", "csgo", actor=alice)
+    close_room(room, actor=guest)
+    records = DecisionRecord.objects.order_by("pk").values_list("rule", "actor_id")
+    assert list(records) == [("ensure_room", int(alice.key)), ("close_room", None)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_time_that_is_none_is_refused_and_nothing_done(seconds: float) -> None:
+    room, guest = make_room(), make_guest()
+    for act in (
+        lambda: ban(room, guest, for_s=seconds),
+        lambda: ban(room, guest, purge_s=seconds),
+        lambda: mute(room, guest, for_s=seconds),
+    ):
+        with pytest.raises(ValidationError, match="seconds above 0"):
+            act()
+    assert not DecisionRecord.objects.exists()
+
+
 def _nobody() -> Any:
     return get_user_model()(pk=1)
 
@@ -174,3 +226,13 @@ def test_every_service_has_a_twin_and_stands_in_the_reference() -> None:
         assert inspect.iscoroutinefunction(getattr(services, f"a{name}"))
         given = inspect.signature(getattr(services, name)).parameters
         assert list(inspect.signature(getattr(services, f"a{name}")).parameters) == list(given)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("purge_s", [1e11, 1e300, float("inf")])
+def test_a_purge_of_more_than_there_was_is_of_all(purge_s: float) -> None:
+    room = make_room()
+    said = Message.objects.create(room=room, offset=1, text="hi", author="g", author_key="guest:g1")
+    services.ban(room, "guest:g1", purge_s=purge_s)
+    said.refresh_from_db()
+    assert said.removed_at is not None

@@ -4,25 +4,16 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import ip_address
 
 import pytest
-from django.core.cache import cache
 
 from rooms.throttle import ADDRESS_SHARE, Limits, Throttled, Tried, give_back, take_try
 from tests.helpers.services import REDIS_URL, ROOT
 
 LIMITS = Limits(tries=3, window_s=600)
 HERE = ip_address("192.0.2.1")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_counts() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 def try_once(place: str = "/games/pw", person: str = "7", address: str = "192.0.2.1") -> object:

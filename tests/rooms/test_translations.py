@@ -1,7 +1,10 @@
 """Everything that people read can be translated; codes never are."""
 
+import ast
 import re
 import struct
+from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -120,3 +123,39 @@ def catalogue(texts: dict[str, str]) -> bytes:
         tables.append(rows)
     header = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
     return header + tables[0] + tables[1] + body
+
+
+APPS = ("realtime", "rooms")
+
+
+def listed_texts(app: str) -> list[str]:
+    """Give the texts of a template that people copy, as often as they stand there.
+
+    One that has a meaning of its own in some place (``msgctxt``) has that place before it.
+    """
+    template = (BASE / app / "locale/en/LC_MESSAGES/django.po").read_text(encoding="utf-8")
+    found = re.findall(r'^((?:msgctxt .*\n)?)msgid ((?:".*"\n)+)', template, re.MULTILINE)
+    return [
+        place + "".join(ast.literal_eval(line) for line in text.splitlines())
+        for place, text in found
+    ]
+
+
+def marked_texts(app: str) -> Iterator[str]:
+    """Give the texts that an app's code marks for translation."""
+    for path in (BASE / app).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in {"_", "gettext", "gettext_lazy", "ngettext"}
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                yield str(node.args[0].value)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_each_template_lists_every_text_once_as_compilemessages_asks(app: str) -> None:
+    listed = Counter(listed_texts(app))
+    assert [text for text, times in listed.items() if times > 1] == []
+    assert sorted(set(marked_texts(app)) - set(listed)) == []

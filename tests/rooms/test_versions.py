@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection, connections, transaction
+from django.utils import timezone
 
 from rooms import versions
-from rooms.models import PolicyChange, Room
+from rooms.changes import Placed
+from rooms.models import AccessRule, Ban, Grant, Invitation, Membership, Mute, PolicyChange, Room
 from rooms.models.versions import SITE_KEY
 from rooms.reading_versions import raise_offset
 from rooms.registry import find_rooms
@@ -34,6 +38,39 @@ def test_each_call_raises_and_a_key_named_twice_counts_once() -> None:
     raise_versions("/a", "/a")
     raise_versions("/a")
     assert read_versions() == {"/a": 2}
+
+
+@pytest.mark.parametrize("model", [AccessRule, Ban, Mute, Membership, Invitation])
+def test_a_row_that_moves_raises_where_it_held_and_where_it_holds(model: type[Placed]) -> None:
+    here, there = make_room(), make_room(namespace=make_namespace("/news"))
+    user = get_user_model().objects.create_user("alice")
+    fields: dict[type[Placed], dict[str, Any]] = {
+        AccessRule: {"effect": "allow"},
+        Ban: {"guest_id": "g"},
+        Mute: {"guest_id": "g"},
+        Membership: {"user": user},
+        Invitation: {"digest": "d"},
+    }
+    row = model.objects.create(room=here, **fields[model])
+    before = read_versions()
+    row.room = there
+    row.save()
+    after = read_versions()
+    assert after["/games"] > before["/games"]
+    assert after["/news"] > before["/news"]
+    row.save()
+    # What has moved away is no concern of where it was any more.
+    assert read_versions()["/games"] == after["/games"]
+
+
+def test_a_grant_raises_when_it_is_taken_back_and_not_when_it_is_given() -> None:
+    room = make_room()
+    before = read_versions()
+    grant = Grant.objects.create(room=room, guest_id="g", via="password", password_version="v")
+    assert read_versions() == before
+    grant.revoked_at = timezone.now()
+    grant.save()
+    assert read_versions()["/games"] > before["/games"]
 
 
 def test_what_is_rolled_back_was_no_change() -> None:

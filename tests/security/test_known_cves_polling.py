@@ -6,10 +6,9 @@ One test for each, its id in the name. See also docs/reference/conformance.md.
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-from django.core.cache import cache
 
 from realtime.server import RealtimeApplication
 from tests.helpers.asgi_http import HttpClient
@@ -25,10 +24,8 @@ OPTIONS = {"events_per_s": 0, "max_sessions_per_address": 0}
 
 
 @pytest.fixture(autouse=True)
-def _fresh_lab() -> Iterator[None]:
+def _fresh_lab() -> None:
     lab.reset()
-    yield
-    cache.clear()
 
 
 @pytest.fixture

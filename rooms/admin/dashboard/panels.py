@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin.utils import quote
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +19,7 @@ from realtime.conf import options
 from rooms.admin.dashboard.charts import Point, Tree, draw_bars, draw_columns, draw_spark
 from rooms.admin.dashboard.readings import MINUTES, Outcome, Readings
 from rooms.admin.links import admin_url
+from rooms.admin.local_time import local_time
 from rooms.models.records import RecordKind
 from rooms.models.tallies import TallyKind
 
@@ -81,7 +81,7 @@ class Dashboard:
 
 def make_dashboard(readings: Readings) -> Dashboard:
     """Make the whole page."""
-    local = timezone.localtime(readings.now)
+    local = local_time(readings.now)
     panels = [
         _messages(readings),
         _namespaces(readings),
@@ -231,7 +231,7 @@ def _joins(readings: Readings) -> Panel:
     rows = []
     if readings.joins:
         url = admin_url(TALLIES, kind__exact=TallyKind.JOIN.value, minute__gte=since)
-        rows.append(Row("ok", _("let in"), str(readings.joins), _("counted, not recorded"), url))
+        rows.append(Row("ok", _("let in"), str(readings.joins), _("counted by the minute"), url))
     for each in readings.of_kind(RecordKind.JOIN, RecordKind.CONNECT):
         is_connect = each.kind == RecordKind.CONNECT.value
         label = _("%(code)s (connecting)") % {"code": each.code} if is_connect else each.code
@@ -360,7 +360,7 @@ def _messages_url(minute: datetime) -> str:
 
 
 def _clock(at: datetime) -> str:
-    return date_format(timezone.localtime(at), "H:i")
+    return date_format(local_time(at), "H:i")
 
 
 def _moment(at: datetime) -> str:

@@ -16,6 +16,7 @@ from realtime.conf import options as realtime_options
 from realtime.exceptions import UsageError
 from realtime.namespaces.notices import ask_from_thread
 from realtime.namespaces.steering import STEER, SteerRequest
+from rooms.management.arguments import seconds
 from rooms.models import Process
 
 ANSWER_WITHIN_S = 2.0
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         """Take which, and how."""
         parser.add_argument("process", nargs="*", help="ids, as manage.py who and the logs show")
         parser.add_argument("--host", help="all processes of this host")
-        parser.add_argument("--seconds", type=_seconds, help="spread over (default: their DRAIN_S)")
+        parser.add_argument("--seconds", type=seconds, help="spread over (default: their DRAIN_S)")
         parser.add_argument("--exit", action="store_true", help="end them as SIGTERM does")
         parser.add_argument(
             "--wait", action="store_true", help="return once their sockets are gone"
@@ -49,14 +50,17 @@ class Command(BaseCommand):
         """List or drain."""
         if options["exit"] and options["seconds"] is not None:
             raise CommandError("--exit takes the process's own DRAIN_S: leave --seconds out.")
+        is_act = options["exit"] or options["wait"] or options["seconds"] is not None
+        if is_act and not options["process"] and options["host"] is None:
+            raise CommandError("Drain which? Name processes by their ids, or --host.")
         known = _ask(SteerRequest())
         wanted = _wanted(known, options["process"], options["host"])
         if wanted:
             request = SteerRequest(tuple(wanted), options["seconds"], options["exit"])
             known = _ask(request)
             if options["wait"]:
-                seconds = options["seconds"]
-                spread_s = realtime_options().drain_s if seconds is None else seconds
+                given_s = options["seconds"]
+                spread_s = realtime_options().drain_s if given_s is None else given_s
                 known = _wait(wanted, spread_s + WAIT_SLACK_S)
         rows = {row.pk: row for row in Process.objects.all()}
         shown = [each for key, each in known.items() if not wanted or key in wanted]
@@ -94,6 +98,8 @@ def _ask(request: SteerRequest) -> dict[str, Answer]:
         raise CommandError(
             f"{error}. A process on the in-memory layer is drained by SIGTERM alone."
         ) from None
+    if not echoes.answers and echoes.is_lost:
+        raise CommandError("Redis does not answer, so that no process can be asked (REDIS_URL).")
     if missing := set(echoes.missing) & set(request.process_ids):
         raise CommandError(f"No answer from: {', '.join(sorted(missing))}.")
     found = {answer["process"]: answer for answer in echoes.answers}
@@ -136,10 +142,3 @@ def _lease_s(row: Process | None) -> float | None:
     if row is None:
         return None
     return round((row.lease_until - timezone.now()).total_seconds(), 1)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds <= 3600:  # noqa: PLR2004 - an hour
-        raise ValueError(text)
-    return seconds

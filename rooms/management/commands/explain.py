@@ -73,13 +73,15 @@ class Command(BaseCommand):
             return
         seats = f"{answer.persons_present} of {answer.row.capacity or 'any number'}"
         self.stdout.write(f"  seats taken: {seats}; sockets of this person: {answer.sockets}")
+        if answer.is_uncounted:
+            self.stdout.write("  password tries left: not known, the cache does not answer")
         if answer.tries_left is not None:
             self.stdout.write(f"  password tries left: {answer.tries_left}")
         if answer.throttled_until is not None:
             self.stdout.write(f"  throttled until: {answer.throttled_until.isoformat()}")
 
     def _print_record(self, ref: str) -> None:
-        record = DecisionRecord.objects.filter(ref=ref).first()
+        record = DecisionRecord.objects.filter(ref=ref.strip().lower()).first()
         if record is None:
             raise CommandError(f"There is no record {ref!r}. Or name a place, such as /games/csgo.")
         verdict = "allowed" if record.allowed else f"denied: {record.code}"

@@ -6,6 +6,7 @@ server finds it by itself, within seconds.
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from realtime.exceptions import Refused
@@ -43,7 +44,9 @@ class Command(BaseCommand):
             kick(room, whom, reason=options["reason"])
         except Refused as refused:
             raise CommandError(str(refused)) from None
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
         receipt = recheck_from_thread(namespace)
-        self.stdout.write(f"Kicked. {receipt.evicted} sockets left, in {receipt.took_s:.2f} s.")
+        self.stdout.write(f"Kicked. Sockets put out: {receipt.evicted}, in {receipt.took_s:.2f} s.")
         if receipt.missing:
             self.stdout.write(f"Not confirmed yet by: {', '.join(receipt.missing)}.")

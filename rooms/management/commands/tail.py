@@ -15,7 +15,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from realtime.exceptions import UsageError
 from realtime.namespaces.tapping import Entry, TapRequest
 from rooms.explaining import find_user, guest_of, person_of, split_place
-from rooms.models import DecisionRecord
+from rooms.management.arguments import seconds
+from rooms.models import DecisionRecord, Room
 from rooms.onlookers import Sight, look, record_look, tap_request
 from rooms.people import Person
 from rooms.shapes import GUEST_PREFIX
@@ -45,15 +46,11 @@ class Command(BaseCommand):
         parser.add_argument("--texts", action="store_true", help="show texts; secrets stay hidden")
         parser.add_argument("--as", dest="actor", help="the staff user who looks, for the record")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
-        parser.add_argument("--seconds", type=float, help="end after so many seconds")
+        parser.add_argument("--seconds", type=seconds, help="end after so many seconds")
 
     def handle(self, *args: object, **options: Any) -> None:  # noqa: ANN401 -- Django's own
         """Record the look, then print what passes."""
-        namespace, room = options["namespace"], None
-        if options["room"]:
-            namespace, room = split_place(options["room"])
-            if room is None:
-                raise CommandError("--room is such as /games/csgo.")
+        namespace, room = _place(options["namespace"], options["room"])
         person = _find(options["user"]) if options["user"] else None
         request = tap_request(
             namespace=namespace,
@@ -90,6 +87,8 @@ class Command(BaseCommand):
                         # Somebody is there to be looked at: from here on it is a look.
                         ref = await sync_to_async(record_look)(request, person, actor)
                         self.stderr.write(f"Recorded as {ref}. Ctrl-C ends it.")
+                        if (hint := await sync_to_async(_hint)(request, sight)) is not None:
+                            self.stderr.write(hint)
                         is_recorded = True
                     await self._show(sight, known)
         except TimeoutError:
@@ -141,6 +140,38 @@ def line_of(entry: Entry) -> str:
     ]
     # What clients sent stays inside its line.
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(words))
+
+
+def _place(namespace: str | None, room: str | None) -> tuple[str | None, str | None]:
+    """Give the namespace and the room to look at, each None where any will do."""
+    if room is not None:
+        if namespace is not None:
+            raise CommandError("--room names its namespace: leave --namespace out.")
+        place = split_place(room)
+        if place[1] is None:
+            raise CommandError("--room is such as /games/csgo.")
+        return place
+    if namespace is None:
+        return None, None
+    path, rest = split_place(namespace)
+    if rest is not None:
+        raise CommandError("--namespace is such as /games; a room is --room.")
+    return path, None
+
+
+def _hint(request: TapRequest, sight: Sight) -> str | None:
+    """Say why it may stay silent: a look takes whoever comes later, too."""
+    if request.room is not None:
+        rooms = Room.objects.filter(namespace__path=request.namespace, name=request.room)
+        if rooms.exists():
+            return None
+        return "The registry has no such room; whatever names it is shown."
+    # Processes of the release before this one do not say.
+    if sight.sockets is None or sight.sockets:
+        return None
+    if request.socket_id is not None:
+        return "No socket has this id now, and none will again: manage.py who shows them."
+    return "No socket matches now; those that come are shown."
 
 
 def _find(text: str) -> Person:

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from rooms.explaining import find_user, split_place
 from rooms.impact import person_of_connection
-from rooms.models import Connection, Room
+from rooms.models import Connection, Process, Room
+from rooms.powers import is_guest_id
 from rooms.shapes import GUEST_PREFIX
 
 
@@ -45,12 +46,17 @@ class Command(BaseCommand):
                 else "\t".join(f"{count} {name}" for name, count in counts.items())
             )
             return
+        if not shown:
+            self.stderr.write("Nobody is there.")
         for each in shown:
             self.stdout.write(json.dumps(each) if options["json"] else _line(each))
 
 
 def _found(place: str | None, user: str | None, process: str | None) -> "QuerySet[Connection]":
     found = Connection.objects.filter(process__lease_until__gt=timezone.now())
+    if process and not Process.objects.filter(pk=process).exists():
+        ids = ", ".join(Process.objects.order_by("pk").values_list("pk", flat=True))
+        raise CommandError(f"There is no process {process}: there is {ids or 'none'}.")
     if place:
         namespace, room = split_place(place)
         found = found.filter(namespace=namespace)
@@ -62,7 +68,10 @@ def _found(place: str | None, user: str | None, process: str | None) -> "QuerySe
     if process:
         found = found.filter(process=process)
     if user and user.startswith(GUEST_PREFIX):
-        return found.filter(guest_id=user.removeprefix(GUEST_PREFIX))
+        guest_id = user.removeprefix(GUEST_PREFIX)
+        if not is_guest_id(guest_id):
+            raise CommandError(f"{user!r} is no guest's id, such as guest:<id>.")
+        return found.filter(guest_id=guest_id)
     if user:
         row_of_user = find_user(user)
         if row_of_user is None:

@@ -6,6 +6,7 @@
  * @property {(phase: Phase, words: string) => void} state
  * @property {(transport: string) => void} transport
  * @property {(packet: import("./packets.js").Packet) => void} packet
+ * @property {(question: import("./questions.js").Question) => void} question  an event that asks
  * @typedef {object} Setup
  * @property {string} namespace
  * @property {string} door  socketio-both, socketio-polling, socketio-websocket or plain
@@ -93,6 +94,11 @@ class SocketIoDoor {
       const code = error.data?.code ? ` (${error.data.code})` : "";
       listener.state("refused", text("refused", { message: `${error.message}${code}` }));
       socket.disconnect();
+    });
+    socket.onAny((/** @type {string} */ event, /** @type {any[]} */ ...args) => {
+      // The client hands on what answers as the last argument.
+      const answer = typeof args.at(-1) === "function" ? args.pop() : null;
+      if (answer) listener.question({ event, args, answer: (given) => answer(...given) });
     });
     socket.connect();
     this.#watch(manager.engine);
@@ -215,6 +221,11 @@ class PlainDoor {
     } else if (packet.kind === "disconnect") {
       this.#isOver = true;
       this.listener.state("closed", text("closed", { reason: String(value?.reason) }));
+    } else if (packet.kind === "event" && packet.id !== null) {
+      const { id, name } = packet;
+      const args = Array.isArray(value) ? value : [];
+      const answer = (/** @type {unknown[]} */ given) => this.#send({ ack: id, args: given });
+      this.listener.question({ event: name, args, answer });
     } else if (packet.kind === "ack" && packet.id !== null) {
       const waiting = this.#waiting.get(packet.id);
       this.#waiting.delete(packet.id);

@@ -6,6 +6,7 @@ import { ANSWER_S, makeDoor } from "./doors.js";
 import { complain, copyTemplate, make, newId, part } from "./dom.js";
 import { Incomplete, makeFields } from "./fields.js";
 import { PacketLog } from "./log.js";
+import { Questions } from "./questions.js";
 import { snippetOf } from "./snippet.js";
 
 const OTHER = "";
@@ -29,6 +30,7 @@ export class Panel {
     this.number = number;
     this.announce = announce;
     this.log = new PacketLog(this.element);
+    this.questions = new Questions(this.element, announce);
     this.#label();
     this.namespace.value = namespace;
     this.#on("setup", "submit", () => this.#connect());
@@ -79,6 +81,7 @@ export class Panel {
       state: (phase, words) => this.#door === door && this.#state(phase, words),
       transport: (name) => this.#door === door && this.#transport(name),
       packet: (packet) => this.log.add(packet),
+      question: (question) => this.#door === door && this.questions.add(question),
     });
     this.#door = door;
     this.#title();
@@ -126,6 +129,7 @@ export class Panel {
     part(this.element, "send", HTMLButtonElement).disabled = phase !== "live";
     part(this.element, "ping", HTMLButtonElement).hidden = !(phase === "live" && this.#door?.ping);
     if (!isOpen) part(this.element, "transport", HTMLElement).hidden = true;
+    if (phase !== "live") this.questions.clear();
     this.#problem(words);
     if (phase !== "idle" && phase !== "connecting") {
       this.announce(`${part(this.element, "title", HTMLElement).textContent}: ${text(`phase.${phase}`)}`);

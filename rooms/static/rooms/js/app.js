@@ -5,7 +5,7 @@
 import { Announcer } from "./announcer.js";
 import { Chip } from "./chip.js";
 import { Composer } from "./composer.js";
-import { part, partAs, setText, show } from "./dom.js";
+import { isFocusLost, part, partAs, setText, show } from "./dom.js";
 import { furnish } from "./furnish.js";
 import { keepInStep, tellRead } from "./in_step.js";
 import { canBeSolved, JoinDialog } from "./join_dialog.js";
@@ -16,7 +16,7 @@ import { LogView } from "./log_view.js";
 import { MembersView } from "./members_view.js";
 import { fetchEarly, once } from "./once.js";
 import { page, readData, roomUrl } from "./page.js";
-import { Pane } from "./pane.js";
+import { denialText, Pane } from "./pane.js";
 import { isGuest } from "./person.js";
 import { Room } from "./room.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -50,7 +50,7 @@ const pane = new Pane(root);
 const log = new LogView(root, () => me);
 const members = new MembersView(root, () => me);
 const composer = new Composer(root, () => log.toEnd());
-const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), entered);
+const dialog = new JoinDialog(partAs(root, "join-dialog", HTMLDialogElement), entered, refocus);
 const newsOf = (/** @type {string} */ name) => rooms.get(name) ?? { unread: 0, mentions: 0 };
 const list = new ListView(root, lobby, { current: () => current, news: newsOf });
 const switcher = once(async () => {
@@ -107,7 +107,9 @@ function render() {
   furniture.render(openRoom());
   const isWatched = denial ? link.isWatching : current !== null && watches.has(current);
   const around = { isWatched, isLive: link.isLive };
-  if (current === null) return pane.renderLobby(denial, around);
+  // What comes in a room that was open before is not read any more.
+  if (current === null || !roomOf(current).isJoined) log.close();
+  if (current === null) return pane.renderLobby(denial, around, lobby.rows.size > 0);
   const room = roomOf(current);
   pane.render(room, lobby.rows.get(current), denial, around);
   if (!room.isJoined) return undefined;
@@ -133,15 +135,27 @@ function titleOf() {
  * @param {{remember?: boolean, join?: boolean}} [how] */
 function go(name, { remember = true, join = true } = {}) {
   if (remember && name !== current) window.history.pushState(null, "", roomUrl(name));
+  const before = current;
   current = name;
   dialog.close();
   render();
-  if (name === null) return;
+  if (name === null) {
+    if (isFocusLost()) list.focus(before);
+    return;
+  }
   toasts.remove(name);
   const room = roomOf(name);
   if (room.isJoined) entered(room);
   else if (join) void enter(room);
   else part(pane.notice, "notice-heading").focus();
+  refocus();
+}
+
+/** On a narrow screen the list goes when a room opens, and with it what had the focus; a dialog
+ * that opened with the page has nothing to give it back to. It goes to where the page says how
+ * things stand. */
+function refocus() {
+  if (isFocusLost()) part(pane.notice, "notice-heading").focus();
 }
 
 /** Open the neighbour of the open room in the list.
@@ -163,7 +177,7 @@ async function enter(room) {
   if (room.name !== current || denial?.code === "away") return;
   if (!denial) entered(room);
   else if (canBeSolved(denial)) dialog.open(room, denial);
-  else say(denial.message);
+  else say(denialText(room.name, denial));
 }
 
 /** The open room is joined: the keyboard goes on where one writes, or on a touch screen, where that
@@ -173,7 +187,7 @@ function entered(room) {
   if (room.name !== current) return;
   render();
   composer.focus();
-  if (document.activeElement === root) pane.head.focus({ preventScroll: true });
+  if (isFocusLost()) pane.head.focus({ preventScroll: true });
 }
 
 /** @param {Room} room @param {import("./shapes.js").Message} message */
@@ -214,10 +228,11 @@ function identified({ user }) {
 function kicked(denial) {
   const room = roomOf(denial.room);
   room.hearKicked({ ...denial, ok: false });
-  say(denial.message);
+  const told = denialText(room.name, { ...denial, ok: false });
+  say(told);
   void lobby.refresh();
   if (denial.room === current) return;
-  const words = text("missed_elsewhere", { room: room.name, words: denial.message });
+  const words = text("missed_elsewhere", { room: room.name, words: told });
   const act = () => go(room.name, { join: false });
   toasts.add({ key: room.name, icon: "stop", words, action: text("see_why"), act });
 }
@@ -268,9 +283,12 @@ pane.again.addEventListener("click", () => {
   const room = current === null ? null : roomOf(current);
   if (link.connection.phase === "signed_out") window.location.reload();
   else if (!link.isLive) link.tryNow();
-  else if (room?.denial && canBeSolved(room.denial)) dialog.open(room, room.denial);
+  else if (room?.denial && canBeSolved(room.denial) && isLocked(room)) dialog.open(room, room.denial);
   else if (room) void enter(room);
 });
+/** Whether the list, too, says that something is asked: what it was may be over by now.
+ * @param {import("./room.js").Room} room */
+const isLocked = ({ name }) => lobby.rows.get(name)?.code !== null;
 pane.watch.addEventListener("click", () => void watch());
 
 /** Wait, or not any more, for what is closed or full. */

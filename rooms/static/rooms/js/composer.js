@@ -3,7 +3,7 @@
  * nothing may be written just now, it says why and until when. */
 
 import { untilText } from "./clock.js";
-import { part, partAs, setText, show } from "./dom.js";
+import { isFocusLost, part, partAs, setText, show } from "./dom.js";
 import { draftOf, keepDraft } from "./kept.js";
 import { page } from "./page.js";
 import { Room } from "./room.js";
@@ -28,6 +28,7 @@ export class Composer {
     this.button = partAs(root, "send", HTMLButtonElement);
     this.left = part(root, "characters-left");
     this.notice = part(root, "composer-notice");
+    this.terms = part(root, "composer-terms");
     this.hint = part(root, "composer-hint");
     this.sent = sent;
     this.form.addEventListener("submit", (event) => this.#submit(event));
@@ -52,6 +53,16 @@ export class Composer {
     if (key !== this.#talk?.key) return;
     this.field.value = draftOf(key);
     this.#measure();
+  }
+
+  /** What has to be known of writing here, a countdown aside: what keeps from it, how often it may
+   * be done, and until when.
+   * @returns {string[]} */
+  get conditions() {
+    if (!(this.#talk instanceof Room)) return [];
+    const refusal = this.#talk.rights?.refusal;
+    const held = refusal && !refusal.retry_after ? wordsOf(refusal, this.#talk) : "";
+    return [held, ...termsOf(this.#talk)].filter(Boolean);
   }
 
   /** Put the cursor here, where that opens no on-screen keyboard. */
@@ -97,6 +108,8 @@ export class Composer {
     this.field.value = "";
     keepDraft(this.#talk.key, "");
     this.#measure();
+    // A button that has just been disabled keeps no focus.
+    if (isFocusLost() || document.activeElement === this.button) this.focus();
     this.sent();
   }
 
@@ -108,6 +121,9 @@ export class Composer {
     this.#isHeld = words !== "";
     setText(this.notice, words);
     show(this.notice, this.#isHeld);
+    const terms = this.#talk instanceof Room ? termsOf(this.#talk).join(" ") : "";
+    setText(this.terms, terms);
+    show(this.terms, terms !== "");
     // Where only others write, a field would be an empty promise.
     show(this.form, refusal?.code !== "read_only");
     show(this.hint, refusal?.code !== "read_only");
@@ -140,6 +156,18 @@ function wordsOf(refusal, room) {
     ? text("muted_until", { until: untilText(new Date(until), new Date()) })
     : text("muted");
   return reason ? `${words} ${text("reason_is", { reason })}` : words;
+}
+
+/** What holds for all who write here: how often, and until when.
+ * @param {Room} room
+ * @returns {string[]} */
+function termsOf({ rights }) {
+  const { slow_mode_s, closes_at } = rights ?? {};
+  const pace = slow_mode_s ? countText("slow_mode_terms", slow_mode_s) : "";
+  const end = closes_at
+    ? text("open_until", { until: untilText(new Date(closes_at), new Date()) })
+    : "";
+  return [pace, end].filter(Boolean);
 }
 
 /** The server counts code points.

@@ -47,6 +47,14 @@ export function show(element, shown) {
   if (element.hidden === shown) element.hidden = !shown;
 }
 
+/** Whether nothing on the page has the focus, or only what is not shown any more: the keyboard and
+ * the screen reader would begin again at the top.
+ * @returns {boolean} */
+export function isFocusLost() {
+  const { activeElement, body } = document;
+  return !activeElement || activeElement === body || activeElement.getClientRects().length === 0;
+}
+
 /** Give the icon inside `root` another of the pictures that came with the page.
  * @param {ParentNode} root
  * @param {string} name */
@@ -54,6 +62,13 @@ export function setIcon(root, name) {
   const use = root.querySelector("use");
   const href = `#icon-${name}`;
   if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
+}
+
+/** Let whoever makes menus open one about a message or a person: menus are
+ * fetched behind the first sight of the page.
+ * @param {HTMLElement} button @param {import("./menu.js").Subject} subject */
+export function askForMenu(button, subject) {
+  button.dispatchEvent(new CustomEvent("roomkey:menu", { bubbles: true, detail: subject }));
 }
 
 /** Make the children of `list` show `items`, in order, keeping the elements of items that stay.

@@ -2,6 +2,7 @@
 /** Puts into the page of a namespace what belongs to talking and not to the shell: menus, the
  * moderators' dialogs, private conversations, and what is heard of one's own rights. */
 
+import { untilText } from "./clock.js";
 import { part, partAs, setText, show } from "./dom.js";
 import { takeDraft } from "./kept.js";
 import { fetchEarly, once } from "./once.js";
@@ -51,15 +52,24 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
     link.addEventListener(`heard:${name}`, (event) =>
       handle(/** @type {CustomEvent} */ (event).detail[0]),
     );
-  hear("muted", ({ room, message }) => {
-    void roomOf(room).readRights();
-    say(message);
+  hear("muted", async ({ room: name, message }) => {
+    const room = roomOf(name);
+    await room.readRights();
+    // The server's sentence does not know the visitor's own time.
+    say(muteText(room) ?? message);
   });
   hear("unmuted", ({ room }) => void roomOf(room).readRights());
-  hear("rightsChanged", ({ room }) => {
-    void roomOf(room).readRights();
-    roomOf(room).readMembersSoon();
+  hear("rightsChanged", (news) => {
+    const room = roomOf(news.room);
+    const before = composer.conditions;
+    room.hearRights(news);
+    if (room !== current()) return;
+    const after = composer.conditions;
+    const isFree = before.length > 0 && after.length === 0;
+    const added = after.filter((words) => !before.includes(words)).join(" ");
+    if (isFree || added) say(isFree ? text("may_write") : added);
   });
+  hear("roleChanged", (news) => roomOf(news.room).hearRole(news));
   hearTabs((word) => {
     if (!("place" in word) || word.place !== page.namespace.path) return;
     if (word.kind === "read") chats.ofKey(word.room)?.hearRead(word.offset);
@@ -72,6 +82,16 @@ export function furnish({ root, link, composer, say, me, current, roomOf }) {
   return {
     render: (room) => show(moderate, room?.isJoined === true && room.rights?.moderates === true),
   };
+}
+
+/** A mute that ends, as it is read out; null where there is none.
+ * @param {Room} room
+ * @returns {string | null} */
+function muteText({ name, rights }) {
+  const { code, until, reason } = rights?.refusal ?? {};
+  if (code !== "muted" || !until) return null;
+  const words = text("muted_in_until", { room: name, until: untilText(new Date(until), new Date()) });
+  return reason ? `${words} ${text("reason_is", { reason })}` : words;
 }
 
 /** Say what came of something, to those who listen and for a while to those who look.

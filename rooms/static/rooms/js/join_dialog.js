@@ -44,10 +44,13 @@ export class JoinDialog {
   #timer = 0;
   #isBusy = false;
 
-  /** @param {HTMLDialogElement} dialog @param {(room: Room) => void} joined */
-  constructor(dialog, joined) {
+  /** @param {HTMLDialogElement} dialog
+   * @param {(room: Room) => void} joined
+   * @param {() => void} closed */
+  constructor(dialog, joined, closed) {
     this.dialog = dialog;
     this.joined = joined;
+    this.closed = closed;
     this.form = partAs(dialog, "join-form", HTMLFormElement);
     this.heading = part(dialog, "join-heading");
     this.lead = part(dialog, "join-reason");
@@ -184,6 +187,7 @@ export class JoinDialog {
     this.#empty();
     this.#room = null;
     this.#way = null;
+    this.closed();
   }
 }
 

@@ -2,9 +2,10 @@
 /** The list of rooms: those that this tab is in, then all others; each with its access, its state
  * and its count in words and figures. */
 
-import { copyTemplate, part, partAs, reconcile, setIcon, setText, show } from "./dom.js";
+import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
 import { page, roomUrl } from "./page.js";
-import { countText, knownText, locale, text } from "./texts.js";
+import { fillRow } from "./room_row.js";
+import { countText, text } from "./texts.js";
 
 /** @typedef {import("./shapes.js").RoomRow} RoomRow
  * @typedef {{unread: number, mentions: number}} News */
@@ -33,6 +34,14 @@ export class ListView {
     );
   }
 
+  /** Put the focus on a room's row, or where there is none, into the search.
+   * @param {string | null} name */
+  focus(name) {
+    const rows = [...this.joined.children, ...this.others.children];
+    const row = rows.find((each) => /** @type {HTMLElement} */ (each).dataset.key === name);
+    (row ? part(row, "link") : this.search).focus();
+  }
+
   render() {
     const wanted = this.search.value.trim();
     const rows = [...this.lobby.rows.values()].filter((row) => isMatch(row, wanted));
@@ -56,25 +65,9 @@ export class ListView {
 
   /** @param {HTMLElement} element @param {RoomRow} row */
   #update(element, row) {
-    const link = partAs(element, "link", HTMLAnchorElement);
-    const url = roomUrl(row.name);
-    if (link.getAttribute("href") !== url) link.href = url;
-    link.dataset.room = row.name;
+    const link = fillRow(element, row, { url: roomUrl(row.name), stateIcons: page.stateIcons });
     if (row.name === this.known.current()) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    element.classList.toggle("room-row--joined", row.joined);
-    element.classList.toggle("room-row--locked", row.locked && !row.joined);
-    setIcon(part(element, "access-icon"), `access-${row.access}`);
-    setText(part(element, "name"), row.name);
-    setText(part(element, "title"), row.title);
-    show(part(element, "title"), row.title !== "" && row.title !== row.name);
-    setText(part(element, "access"), knownText(`access.${row.access}`) ?? row.access);
-    const state = stateText(row);
-    setText(part(element, "state"), state ?? "");
-    setIcon(part(element, "state-icon"), page.stateIcons[row.code ?? ""] ?? page.stateIcons.locked);
-    show(part(element, "state-box"), state !== null);
-    setText(part(element, "count"), peopleText(row));
-    setText(part(element, "count-short"), figures(row));
     renderNews(element, this.known.news(row.name));
     element.classList.toggle("room-row--unread", this.known.news(row.name).unread > 0);
   }
@@ -89,27 +82,8 @@ export function renderNews(element, { unread, mentions }) {
   show(part(element, "mentions"), mentions > 0);
 }
 
-/** How many are in a room, and how many may be.
- * @param {{members: number, capacity: number | null}} row
- * @returns {string} */
-export const peopleText = ({ members, capacity }) =>
-  capacity === null
-    ? countText("people", members)
-    : countText("people_of", members, { capacity });
-
 /** Whether a room has these letters in its name or title.
  * @param {{name: string, title: string}} row @param {string} wanted
  * @returns {boolean} */
 export const isMatch = ({ name, title }, wanted) =>
   wanted === "" || `${name}\n${title}`.toLocaleLowerCase().includes(wanted.toLocaleLowerCase());
-
-/** @param {RoomRow} row */
-const figures = ({ members, capacity }) =>
-  members.toLocaleString(locale) + (capacity === null ? "" : `/${capacity.toLocaleString(locale)}`);
-
-/** Why the door is shut. That a room is joined is said above it.
- * @param {RoomRow} row @returns {string | null} */
-function stateText({ joined, code }) {
-  if (joined || code === null) return null;
-  return knownText(`state.${code}`) ?? text("state.locked");
-}

@@ -9,7 +9,7 @@
  * @typedef {{type: "gap", key: string, after: number, before: number, isLost: boolean}} GapRow
  * @typedef {{type: "message", key: string, message: Message, isGrouped: boolean,
  *            outgoing: Outgoing | null}} MessageRow
- * @typedef {{type: "presence", key: string, joined: string[], left: string[]}} PresenceRow
+ * @typedef {{type: "presence", key: string, joined: string[], left: string[], at: string}} PresenceRow
  * @typedef {{type: "note", key: string, note: "away" | "remade"}} NoteRow
  * @typedef {{type: "unread", key: string}} UnreadRow
  * @typedef {DayRow | GapRow | MessageRow | PresenceRow | NoteRow | UnreadRow} Row
@@ -30,10 +30,18 @@ export function logRows(timeline, me, unreadFrom) {
   let previous = null;
   /** @type {Message | null} */
   let above = null;
-  /** @type {string | undefined} */
-  let lastAt;
+  let day = "";
+  /** @param {string | undefined} at */
+  const begin = (at) => {
+    // A removed message and a note have no time: the day goes on.
+    if (!at || dayKey(new Date(at)) === day) return;
+    day = dayKey(new Date(at));
+    rows.push({ type: "day", key: `day ${day}`, at: new Date(at) });
+    above = null;
+  };
   for (const { entry, outgoing } of lines(timeline, me)) {
     if (entry.kind !== "message") {
+      if (entry.kind === "presence") begin(entry.at);
       rows.push(lineRow(entry));
       above = null;
       continue;
@@ -41,19 +49,14 @@ export function logRows(timeline, me, unreadFrom) {
     const { message, key } = entry;
     const gap = previous && gapBetween(previous, message, timeline.lost);
     if (gap) rows.push(gap);
-    if (message.at && isNewDay(previous, message)) {
-      rows.push({ type: "day", key: `day ${dayKey(new Date(message.at))}`, at: new Date(message.at) });
-      above = null;
-    }
+    begin(message.at);
     if (message.id === unreadFrom) {
       rows.push({ type: "unread", key: "unread" });
       above = null;
     }
     const isGrouped = !gap && above !== null && belongTogether(above, message);
     rows.push({ type: "message", key, message, isGrouped, outgoing });
-    // A removed message has no time: the day goes on from the one before it.
-    previous = { ...message, at: message.at ?? lastAt };
-    lastAt = previous.at;
+    previous = message;
     above = message;
   }
   return unique(rows);
@@ -81,10 +84,6 @@ function gapBetween({ offset: after }, { offset: before }, lost) {
   if (after === null || before === null || before <= after + 1) return null;
   return { type: "gap", key: `gap ${after}`, after, before, isLost: lost.has(after) };
 }
-
-/** @param {Message | null} previous @param {Message} message */
-const isNewDay = (previous, message) =>
-  !previous?.at || dayKey(new Date(previous.at)) !== dayKey(new Date(message.at ?? 0));
 
 /** @param {Message} above @param {Message} message */
 function belongTogether(above, message) {

@@ -2,10 +2,9 @@
 /** The log of messages of the open room or conversation, and where it is scrolled to. */
 
 import { clockText, dayText, wholeText } from "./clock.js";
-import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
+import { askForMenu, copyTemplate, isFocusLost, part, partAs, reconcile, setText, show } from "./dom.js";
 import { setRichText } from "./links.js";
 import { logRows } from "./log_rows.js";
-import { askForMenu } from "./menu.js";
 import { isGuest, paintAvatar } from "./person.js";
 import { countText, listText, text } from "./texts.js";
 
@@ -57,14 +56,14 @@ export class LogView {
     this.#talk = talk;
     const { timeline } = talk;
     const rows = logRows(timeline, this.me(), talk.unreadFrom);
-    const key = `${rows.length ? "log_start" : "log_empty"}.${talk.kind}`;
-    setText(part(this.start, "text"), text(key, { name: talk.title }));
+    setText(part(this.start, "text"), text(startKey(talk, rows), { name: talk.title }));
     const mine = this.me()?.id;
     const lastOfMine = rows.findLast(
       (row) => row.type === "message" && !row.outgoing && row.message.user?.id === mine,
     );
     const update = (/** @type {HTMLElement} */ element, /** @type {Row} */ row) =>
       this.#update(element, row, row === lastOfMine);
+    const hadFocus = this.scroller.contains(document.activeElement);
     this.#keepPlace(() => {
       show(this.start, !timeline.hasOlder);
       show(this.older, timeline.hasOlder);
@@ -72,6 +71,7 @@ export class LogView {
     });
     this.#keepOneStop();
     this.#read();
+    if (hadFocus) this.#refocus();
   }
 
   /** Nobody looks at this talk any more. */
@@ -90,6 +90,12 @@ export class LogView {
     this.#height = this.scroller.scrollHeight;
     this.scroller.scrollTop = this.#height;
     this.#read();
+  }
+
+  /** A button that goes with what it did, such as of a message that is thrown away, leaves the
+   * keyboard at the log and not at the top of the page. */
+  #refocus() {
+    if (isFocusLost()) this.scroller.focus({ preventScroll: true });
   }
 
   /** Change the rows without moving what is being read: the end stays the end, and otherwise the
@@ -141,7 +147,9 @@ export class LogView {
     }
     const unread = talk?.unread ?? 0;
     setText(part(this.latest, "text"), unread ? countText("new_messages", unread) : text("to_latest"));
+    const hadFocus = document.activeElement === this.latest;
     show(this.latest, !this.#isAtEnd);
+    if (hadFocus) this.#refocus();
   }
 
   async #loadOlder() {
@@ -246,6 +254,13 @@ export class LogView {
     show(more, state === "sent");
     more.setAttribute("aria-label", text("menu.message", { name: author.name }));
   }
+}
+
+/** Which words stand where a talk begins. Nobody is asked for a first word that would be refused.
+ * @param {Talk} talk @param {Row[]} rows */
+function startKey({ kind, isSilenced }, rows) {
+  if (rows.length > 0) return `log_start.${kind}`;
+  return isSilenced ? `log_silent.${kind}` : `log_empty.${kind}`;
 }
 
 /** @param {EventTarget | null} target @returns {target is HTMLButtonElement} */

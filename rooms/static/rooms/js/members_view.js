@@ -2,8 +2,7 @@
 /** Who is in the open room: by role, with guests, further devices and mutes said in words. */
 
 import { untilText } from "./clock.js";
-import { copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
-import { askForMenu } from "./menu.js";
+import { askForMenu, copyTemplate, part, partAs, reconcile, setText, show } from "./dom.js";
 import { isGuest, paintAvatar } from "./person.js";
 import { countText, locale, text } from "./texts.js";
 

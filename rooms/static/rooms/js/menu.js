@@ -13,12 +13,6 @@ import { copyTemplate, part, setIcon, setText, show } from "./dom.js";
 
 const MARGIN_PX = 8;
 
-/** Let whoever makes menus open one about a message or a person.
- * @param {HTMLElement} button @param {Subject} subject */
-export function askForMenu(button, subject) {
-  button.dispatchEvent(new CustomEvent("roomkey:menu", { bubbles: true, detail: subject }));
-}
-
 export class Menu {
   /** @type {HTMLElement | null} */
   #button = null;

@@ -2,7 +2,7 @@
 /** The middle of the page: a welcome, a room that is being joined or refused, or the room itself. */
 
 import { copyTemplate, part, partAs, reconcile, setIcon, setText, show } from "./dom.js";
-import { wholeText } from "./clock.js";
+import { untilText, wholeText } from "./clock.js";
 import { wayIn } from "./join_dialog.js";
 import { loginUrl, page } from "./page.js";
 import { knownText, listText, text } from "./texts.js";
@@ -20,7 +20,7 @@ const MOST_TYPING = 3;
 const FINAL = new Set(["banned", "unknown_room", "unknown_namespace"]);
 
 export class Pane {
-  /** Bans that the list has shown, too: once it does not, they are over.
+  /** Refusals that the list has shown, too: once it does not, they are over.
    * @type {WeakSet<Denial>} */
   #listed = new WeakSet();
 
@@ -44,11 +44,14 @@ export class Pane {
 
   /** No room is open.
    * @param {Denial | null} denial  why the namespace itself is refused
-   * @param {Around} around */
-  renderLobby(denial, around) {
+   * @param {Around} around
+   * @param {boolean} hasRooms */
+  renderLobby(denial, around, hasRooms) {
     setText(this.heading, page.namespace.title);
     show(this.title, false);
     show(this.role, false);
+    setText(part(this.welcome, "welcome-heading"), text(hasRooms ? "choose_room" : "no_rooms"));
+    show(part(this.welcome, "welcome-lead"), hasRooms);
     this.#only(denial ? this.notice : this.welcome, false);
     if (denial) this.#renderNotice(refusal(headingOf(denial), denial, true), around);
   }
@@ -75,12 +78,14 @@ export class Pane {
     if (notice && hadFocus) part(this.notice, "notice-heading").focus();
   }
 
-  /** The list may be older than the news of a ban, and says nothing of its end until it has shown it.
+  /** The list may be older than a refusal, and says nothing of its end until it has shown it. A ban
+   * may end where something else is asked; whatever else it was is over when nothing is.
    * @param {Room} room @param {RoomRow | undefined} row */
   #isLifted({ denial }, row) {
-    if (denial?.code !== "banned" || row === undefined) return false;
-    if (row.code === "banned") this.#listed.add(denial);
-    return row.code !== "banned" && this.#listed.has(denial);
+    if (!denial || row === undefined) return false;
+    if (row.code === denial.code) this.#listed.add(denial);
+    const isGone = denial.code === "banned" ? row.code !== "banned" : row.code === null;
+    return isGone && this.#listed.has(denial);
   }
 
   /** @param {HTMLElement} shown @param {boolean} isInside */
@@ -146,7 +151,7 @@ export class Pane {
  * @param {Room} room
  * @param {RoomRow | undefined} row
  * @param {boolean} isLive
- * @param {boolean} isLifted  whether there was a ban, and is none any more
+ * @param {boolean} isLifted  whether what kept the visitor out does so no more
  * @returns {Notice | null} */
 function noticeOf(room, row, isLive, isLifted) {
   const values = { room: room.name };
@@ -163,14 +168,30 @@ function noticeOf(room, row, isLive, isLifted) {
   const { code } = room.denial;
   const isOver = isWaitedFor(code) && row !== undefined && !isWaitedFor(row.code);
   if (isOver || isLifted) {
-    const heading = text(`over.${code}`, values);
-    const words = knownText(`over_words.${code}`) ?? text("over_words");
+    const key = `over.${code}`;
+    const heading = text(knownText(key) === null ? "over" : key, values);
+    const words = text(isLifted ? "over_words.lifted" : "over_words");
     return { ...plain, heading, words, again: text("join") };
   }
   const own = room.state === "evicted" ? "evicted" : "refused";
   const key = `${own}.${room.denial.code}`;
   const heading = text(knownText(key) === null ? own : key, values);
   return refusal(heading, room.denial, row !== undefined);
+}
+
+/** A refusal in one breath, for those who listen or look elsewhere: until when it holds in the
+ * visitor's own time, which the server's sentence does not know.
+ * @param {string} room @param {Denial} denial
+ * @returns {string} */
+export function denialText(room, { code, message, reason, until }) {
+  const key = `refused.${code}`;
+  if (!until || knownText(key) === null) return message;
+  const parts = [
+    text(key, { room }),
+    text("until_is", { until: untilText(new Date(until), new Date()) }),
+    reason ? text("reason_is", { reason }) : "",
+  ];
+  return parts.filter(Boolean).join(" · ");
 }
 
 /** @param {Denial} denial  why there is no way into the namespace */
@@ -213,9 +234,10 @@ function watchText(denial, isWatched) {
 }
 
 /** @param {Denial} denial */
-function factsOf({ reason, until }) {
+function factsOf({ code, reason, until }) {
+  const end = code === "room_closed" ? "fact.opens" : "fact.until";
   return [
     { name: text("fact.reason"), value: reason ?? "" },
-    { name: text("fact.until"), value: until ? wholeText(new Date(until)) : "" },
+    { name: text(end), value: until ? wholeText(new Date(until)) : "" },
   ].filter(({ value }) => value !== "");
 }

@@ -69,6 +69,11 @@ export class Room extends Talk {
     return this.state === "joined";
   }
 
+  get isSilenced() {
+    const refusal = this.rights?.refusal;
+    return Boolean(refusal && !refusal.retry_after);
+  }
+
   get canSend() {
     return this.isJoined && this.link.isLive;
   }
@@ -150,7 +155,7 @@ export class Room extends Talk {
     if (known) known.sockets = sockets;
     else this.readMembersSoon();
     const isNews = !known && sockets === 1 && user.id !== this.me()?.id;
-    if (isNews) this.timeline.presence(user.name, true);
+    if (isNews) this.timeline.presence(user.name, true, new Date().toISOString());
     this.changed();
   }
 
@@ -161,7 +166,7 @@ export class Room extends Talk {
     this.#stopTyping(user.id ?? "");
     if (sockets === 0) {
       this.members.delete(user.id ?? "");
-      this.timeline.presence(user.name, false);
+      this.timeline.presence(user.name, false, new Date().toISOString());
     } else if (known) {
       known.sockets = sockets;
     }
@@ -220,6 +225,28 @@ export class Room extends Talk {
     this.#holdBack();
     if (this.rights.moderates) await this.#readSanctions();
     this.changed();
+  }
+
+  /** What our person may do is otherwise. Those who gain or lose power ask for the rest of it.
+   * @param {import("./shapes.js").RightsNews} news */
+  hearRights(news) {
+    const { rights } = this;
+    this.role = news.role;
+    if (rights?.role !== news.role || rights.moderates !== news.moderates) return void this.readRights();
+    // The server speaks of the room: how long our own pace holds us back is known here.
+    const isPaced = news.refusal === null && news.slow_mode_s > 0 && this.freeAt > Date.now();
+    this.rights = { ...rights, ...news, refusal: isPaced ? rights.refusal : news.refusal };
+    if (!isPaced) this.#holdBack();
+    return this.changed();
+  }
+
+  /** Somebody who is here has another role.
+   * @param {import("./shapes.js").RoleNews} news */
+  hearRole({ user, role }) {
+    const known = this.members.get(user.id ?? "");
+    if (!known) return this.readMembersSoon();
+    known.role = role;
+    return this.changed();
   }
 
   /** @param {import("./timeline.js").Outgoing} outgoing

@@ -59,7 +59,11 @@
  * @property {boolean} moderates
  * @property {NonNullable<Role>[]} roles  that they may give
  * @property {number} slow_mode_s  between two messages; 0 for whom it spares
+ * @property {string | null} closes_at  when all have to leave; RFC 3339
  * @property {Denial | null} refusal  what a message would be answered now
+ *
+ * @typedef {Pick<Rights, "room" | "role" | "moderates" | "slow_mode_s" | "closes_at" | "refusal">} RightsNews
+ * @typedef {{room: string, user: User, role: Role}} RoleNews
  *
  * @typedef {{user: User & {id: string}, reason: string, until: string | null, by: string | null}} Sanction
  * @typedef {{ok: true, bans: Sanction[], mutes: Sanction[]}} SanctionsPage

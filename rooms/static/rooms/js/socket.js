@@ -1,5 +1,5 @@
 // @ts-check
-/** The one place that creates sockets: one to this page's namespace, and its way back after a loss.
+/** The one place of this page that creates sockets: one to its namespace, and its way back after a loss.
  *
  * The client's own reconnection is off, because a person wants to see when the next try comes and
  * to make it come now. Each try has a connection of its own, so that nothing of a dead one can

@@ -59,6 +59,11 @@ export class Talk extends EventTarget {
     throw new Error("A talk is of some kind.");
   }
 
+  /** Whether our person may only read here, for more than a moment. */
+  get isSilenced() {
+    return false;
+  }
+
   /** Whether what is sent now has a chance to arrive. */
   get canSend() {
     return this.link.isLive;

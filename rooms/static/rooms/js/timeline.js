@@ -8,7 +8,7 @@
  * @typedef {import("./shapes.js").Message} Message
  * @typedef {import("./shapes.js").Joined} Joined
  * @typedef {{kind: "message", key: string, message: Message}} MessageEntry
- * @typedef {{kind: "presence", key: string, joined: string[], left: string[]}} PresenceEntry
+ * @typedef {{kind: "presence", key: string, joined: string[], left: string[], at: string}} PresenceEntry
  * @typedef {{kind: "note", key: string, note: "away" | "remade"}} NoteEntry
  * @typedef {MessageEntry | PresenceEntry | NoteEntry} Entry
  * @typedef {{nonce: string, text: string, at: string, state: "sending" | "waiting" | "failed",
@@ -123,7 +123,10 @@ export class Timeline {
   /** Forget the oldest entries beyond so many; the server still has the messages among them.
    * @param {number} most */
   trim(most) {
-    const gone = this.entries.splice(0, Math.max(0, this.entries.length - most));
+    let count = Math.max(0, this.entries.length - most);
+    // A line that is no message has no place of its own: what is read again would come in below it.
+    while (count > 0 && (this.entries[count]?.kind ?? "message") !== "message") count += 1;
+    const gone = this.entries.splice(0, count);
     for (const entry of gone) {
       if (entry.kind !== "message") continue;
       this.#ids.delete(entry.message.id);
@@ -133,10 +136,11 @@ export class Timeline {
     }
   }
 
-  /** Somebody came or went. Neighbouring lines are folded into one.
+  /** Somebody came or went. Neighbouring lines are folded into one, of the time of the first.
    * @param {string} name
-   * @param {boolean} came */
-  presence(name, came) {
+   * @param {boolean} came
+   * @param {string} at */
+  presence(name, came, at) {
     const last = this.entries.at(-1);
     if (last?.kind === "presence") {
       last.joined = last.joined.filter((each) => each !== name);
@@ -145,7 +149,7 @@ export class Timeline {
       return;
     }
     const lists = { joined: came ? [name] : [], left: came ? [] : [name] };
-    this.entries.push({ kind: "presence", key: this.#key(), ...lists });
+    this.entries.push({ kind: "presence", key: this.#key(), ...lists, at });
   }
 
   /** @param {Outgoing} message */
