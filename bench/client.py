@@ -1,6 +1,7 @@
 """One client: an asyncio protocol that speaks one dialect, at little cost for each frame."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -116,10 +117,21 @@ class Client(asyncio.Protocol):
         """Lose the connection without a word; whoever waits fails."""
         self._fail("dropped")
 
+    def narrow(self, receive_bytes: int) -> None:
+        """Let the kernel take no more than about so much that was not read."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+
     def stall(self) -> None:
         """Read nothing any more; the connection stays."""
         if self._transport is not None:
             self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     # inside
 

@@ -15,12 +15,15 @@ OPEN_FILES = 65_536
 _PR_SET_PDEATHSIG = 1
 
 
-def pin(core: int) -> None:
-    """Run on this core alone, where the platform can and has it; else on all."""
+def pin(core: int, pid: int = 0) -> None:
+    """Run on this core alone, where the platform can and has it; else on all.
+
+    Of another process this moves the main thread, and those that it starts later.
+    """
     if not hasattr(os, "sched_setaffinity"):
         return
     with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(pid, {core})
 
 
 def raise_open_files() -> None:

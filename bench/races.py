@@ -1,13 +1,15 @@
-"""Fifty who want the same at once: ``python -m bench.races``, or with ``--processes 2``.
+"""Fifty who want the same at once: ``python -m bench.races``, or with ``--processes 1`` or 2.
 
 A room for ten takes exactly ten, with no other answer than ``room_full``; an invitation of one use
 lets in exactly one, with no other answer than ``invalid_invitation``. Ends with an error if not.
-One process serves on SQLite, two on a PostgreSQL and a Redis, which have to be there.
+One process serves on SQLite, two on a PostgreSQL and a Redis, which have to be there; both in turn
+unless one is asked for.
 """
 
 import argparse
 import asyncio
 import secrets
+import subprocess
 import sys
 from collections import Counter
 
@@ -24,9 +26,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="bench.races")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=int)
     parser.add_argument("--dialect", choices=sorted(DIALECTS), default="plain")
     options = parser.parse_args()
+    if options.processes is None:
+        # Each in a process of its own: Django is set up for one database.
+        for processes in ("1", "2"):
+            command = [sys.executable, "-m", "bench.races", *sys.argv[1:]]
+            subprocess.run([*command, "--processes", processes], check=True)
+        return
+    store = "SQLite" if options.processes == 1 else "PostgreSQL and Redis"
+    sys.stdout.write(f"processes: {options.processes}, on {store}\n")
+    sys.stdout.flush()
     with served(options.processes) as servers:
         for _round in range(options.rounds):
             room, _token = _make_room(capacity=PLACES)
@@ -40,6 +51,7 @@ def main() -> None:
 
 def _judge(what: str, answers: Counter[str], places: int, clients: int, refusal: str) -> None:
     sys.stdout.write(f"{what}: {dict(answers)}\n")
+    sys.stdout.flush()
     if answers != {"joined": places, refusal: clients - places}:
         raise RunError(f"{what}: {places} were to be let in")
 

@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--after-s", type=float, default=plan.after_s)
     parser.add_argument("--broken-s", type=float, default=plan.broken_s)
     parser.add_argument("--within-s", type=float, default=plan.within_s, help="to catch up")
+    parser.add_argument("--grows-most", type=float, default=plan.grows_most, help="of slow_reader")
     parser.add_argument("--minutes", type=float, default=plan.minutes, help="of soak")
     parser.add_argument("--server", default=plan.server, help="of slow_reader, storm and soak")
     parser.add_argument("--history", type=Path)
@@ -61,6 +62,7 @@ def main() -> None:
         broken_s=options.broken_s,
         within_s=options.within_s,
         minutes=options.minutes,
+        grows_most=options.grows_most,
         server=options.server,
     )
     began_at = time.monotonic()

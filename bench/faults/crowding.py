@@ -4,19 +4,29 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
+from bench.client import open_client
+from bench.dialects import DIALECTS
 from bench.faults.breaking import stage
 from bench.faults.members import Frames, Member, until
-from bench.faults.seed import HALLS
-from bench.faults.site import Site
+from bench.faults.seed import HALLS, KEPT
+from bench.faults.site import Server, Site
 from bench.faults.trial import Outcome, Plan, Report, Trial
-from bench.loads.crowd import in_waves
+from bench.loads.crowd import in_waves, join
 from bench.measurement import percentile
+from bench.processes import HOST, RunError
 from bench.usage import tree_usage
 
 MIB = 1_048_576
 STALLED_S = 12.0
+# Pages of a hundred long messages, 400 kB each. Those that are asked for without being read are
+# more than the kernel and the outbox take, and those that are read about as many as they do.
+PAGE = 100
+PAGES_READ = 12
+PAGES_ASKED = 60
+NARROW_BYTES = 65_536
 # The socket's own outbox, and what the kernel takes beside it; the rest is noise.
 STALLED_MOST_BYTES = 32 * MIB
 # Below this a p99 is the machine's own noise.
@@ -29,43 +39,90 @@ FLAT_BYTES = 8 * MIB
 
 
 async def slow_reader(folder: Path, plan: Plan, history: Path) -> Outcome:
-    """One member asks for much and reads nothing of it; the others must not feel it."""
+    """One member asks for much and reads nothing of it, until the server has had enough of it.
+
+    Its outbox has to fill, and it to be closed with 4408. The others must not feel it more than
+    they did when it asked for as much and read it.
+    """
     plan = replace(plan, padding=" " + "x" * 2_000, within_s=STALLED_S)
     marks: dict[str, float] = {}
     async with stage(folder, kinds=(plan.server,)) as on:
-        trial = Trial(on.site, plan)
         server = on.site.servers[0]
+        await _fill_page(server.port)
+        trial = Trial(on.site, plan)
         slow = trial.members[-1]
 
         async def stall(trial: Trial) -> None:
+            client = slow.client
+            if client is None:
+                raise RunError("the slow reader is not there")
+            client.narrow(NARROW_BYTES)
+            page = {"room": slow.room}
+            marks["reads from"] = time.monotonic()
+            await asyncio.gather(*(client.ask("history", page) for _ in range(PAGES_READ)))
+            await asyncio.sleep(plan.broken_s)
             marks["rss"] = tree_usage(server.pid).rss_bytes
             marks["from"] = time.monotonic()
             trial.fault("one reader of many stops reading")
-            if slow.client is not None:
-                slow.client.stall()
-                for _ in range(60):
-                    slow.client.call(lambda _args: None, "history", {"room": slow.room})
-            await asyncio.sleep(STALLED_S)
+            client.stall()
+            for _ in range(PAGES_ASKED):
+                client.call(lambda _args: None, "history", page)
+            while time.monotonic() < min(
+                marks["from"] + STALLED_S, marks.get("full", inf) + plan.broken_s
+            ):
+                marks["peak"] = max(marks.get("peak", 0.0), tree_usage(server.pid).rss_bytes)
+                if "full" not in marks and await asyncio.to_thread(_has_overflown, server):
+                    marks["full"] = time.monotonic()
+                    # What the kernel holds, and behind it the server's last word.
+                    client.resume()
+                await asyncio.sleep(0.1)
             marks["to"] = time.monotonic()
-            marks["rss after"] = tree_usage(server.pid).rss_bytes
-            slow.drop()
+            trial.fault(f"it was told: {client.error}")
+            marks["4408"] = float("4408" in str(client.error))
 
         async with trial.inside():
             await trial.run(stall)
         outcome = trial.outcome(history)
+    _judge_stall(trial, marks, outcome)
+    return outcome
+
+
+def _judge_stall(trial: Trial, marks: dict[str, float], outcome: Outcome) -> None:
     others = trial.members[:-1]
-    before = _p99(trial, others, 0.0, marks["from"])
+    before = _p99(trial, others, marks["reads from"], marks["from"])
     during = _p99(trial, others, marks["from"], marks["to"])
-    grown = marks["rss after"] - marks["rss"]
+    grown = marks["peak"] - marks["rss"]
+    full_s = marks.get("full", marks["to"]) - marks["from"]
     outcome.notes += [
-        f"p99 of the others: {before * 1000:.1f} ms before, {during * 1000:.1f} ms meanwhile",
-        f"memory grew by {grown / MIB:.1f} MiB",
+        f"p99 of the others: {before * 1000:.1f} ms while it reads, {during * 1000:.1f} ms after",
+        f"the outbox overflowed after {full_s:.1f} s; memory grew by {grown / MIB:.1f} MiB",
     ]
-    if during > max(2 * before, NOISE_S):
-        outcome.violations.append("the others' p99 grew twofold")
+    if "full" not in marks:
+        outcome.violations.append("the outbox never filled")
+    elif not marks["4408"]:
+        outcome.violations.append("the slow reader was not told 4408")
+    if outcome.findings.closed > 1:
+        outcome.violations.append("others were closed")
+    if during > max(trial.plan.grows_most * before, NOISE_S):
+        outcome.violations.append("the others' p99 grew more than it may")
     if grown > STALLED_MOST_BYTES:
         outcome.violations.append(f"memory grew by more than {STALLED_MOST_BYTES / MIB:.0f} MiB")
-    return outcome
+
+
+async def _fill_page(port: int) -> None:
+    """Let the room have a page of long messages: each answer of the history is big by that."""
+    scribe = await open_client(HOST, port, DIALECTS["plain"])
+    await join(scribe, KEPT)
+    message = {"room": KEPT, "text": "x" * 4_000}
+    await asyncio.gather(*(scribe.ask("message", message) for _ in range(PAGE)))
+    scribe.close()
+
+
+def _has_overflown(server: Server) -> bool:
+    return any(
+        server.metric("roomkey_limits_total", f'limit="{limit}"') > 0
+        for limit in ("outbox_bytes", "outbox_messages")
+    )
 
 
 async def storm(folder: Path, plan: Plan, history: Path) -> Report:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.client import Client, ClientError, open_client
-from bench.dialects import Event, PlainDialect
+from bench.dialects import Event, Incoming, PlainDialect
 from bench.frames import TEXT, FrameError, read_frames
 from bench.processes import HOST
 
@@ -29,6 +29,12 @@ class GuestDialect(PlainDialect):
     def __init__(self, token: str | None) -> None:
         if token is not None:
             self.target = f"{PlainDialect.target}?guest={quote(token)}"
+
+    def decode(self, text: str) -> Incoming:
+        """Take a good-bye for an event: the close frame behind it says more."""
+        if text.startswith('{"disconnect"'):
+            return Event("disconnect", [text])
+        return super().decode(text)
 
 
 class Frames:

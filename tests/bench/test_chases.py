@@ -29,7 +29,7 @@ def test_what_arrives_behind_the_eviction_or_was_said_after_its_ack_is_found(
     heard: list[Event], late: int
 ) -> None:
     tally = Tally()
-    chased = Chased(tally)
+    chased = Chased(tally, "csgo")
     chased.acked(next_number=8)
     for event in heard:
         chased.hear(None, event)
@@ -39,7 +39,7 @@ def test_what_arrives_behind_the_eviction_or_was_said_after_its_ack_is_found(
 @pytest.mark.redis
 @pytest.mark.postgres
 def test_nothing_of_the_room_reaches_those_who_were_put_out_of_it() -> None:
-    small = ["--evictions", "24", "--rate", "50", "--guests", "4"]
+    small = ["--evictions", "24", "--rate", "50", "--guests", "3", "--tabs", "2", "--rooms", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "bench.chases", *small],
         cwd=ROOT,

@@ -69,20 +69,16 @@ def test_refusals_and_closed_sockets_are_counted_and_no_violation() -> None:
     assert (found.refused["busy"], found.closed, found.unanswered) == (1, 1, 2)
 
 
-@pytest.mark.redis
-@pytest.mark.postgres
-@pytest.mark.parametrize("name", ["kill9", "redis_restart", "redis_pause", "postgres_restart"])
-def test_nothing_is_lost_doubled_or_out_of_order_while_something_breaks(
-    name: str, tmp_path: Path
-) -> None:
+def run_program(name: str, folder: Path, *arguments: str) -> str:
+    """Run a fault program in short; return what it printed of a sound history."""
     if not RedisServer.is_installed():
         skip_unless_ci("no redis-server to start")
-    if name == "postgres_restart" and not PostgresServer.is_installed():
-        skip_unless_ci("no initdb to make a PostgreSQL with")
-    small = ["--members", "20", "--per-s", "20", "--before-s", "1", "--after-s", "1"]
-    small += ["--broken-s", "2", "--within-s", "8", "--history", str(tmp_path / "history.jsonl")]
+    small = ["--members", "20", "--before-s", "1", "--broken-s", "2", "--after-s", "1"]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.faults", name, *small],
+        [
+            *(sys.executable, "-m", "bench.faults", name, *small),
+            *("--history", str(folder / "history.jsonl"), *arguments),
+        ],
         cwd=ROOT,
         env={**os.environ, "POSTGRES_URL": POSTGRES_URL},
         capture_output=True,
@@ -91,4 +87,27 @@ def test_nothing_is_lost_doubled_or_out_of_order_while_something_breaks(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "lost 0, doubled 0, out of order 0" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.redis
+@pytest.mark.postgres
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
+def test_a_reader_whose_outbox_is_full_is_told_and_takes_nobody_along(
+    server: str, tmp_path: Path
+) -> None:
+    # How long the others wait is for a machine that does nothing else.
+    patient = ["--per-s", "10", "--grows-most", "1000"]
+    assert "sockets closed 1" in run_program("slow_reader", tmp_path, "--server", server, *patient)
+
+
+@pytest.mark.redis
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", ["kill9", "redis_restart", "redis_pause", "postgres_restart"])
+def test_nothing_is_lost_doubled_or_out_of_order_while_something_breaks(
+    name: str, tmp_path: Path
+) -> None:
+    if name == "postgres_restart" and not PostgresServer.is_installed():
+        skip_unless_ci("no initdb to make a PostgreSQL with")
+    said = run_program(name, tmp_path, "--per-s", "20", "--within-s", "8")
+    assert "lost 0, doubled 0, out of order 0" in said
