@@ -2,12 +2,14 @@
 
 PORT ?= 8000
 ARGS ?=
-# Most tests wait for a server, a browser or a clock: two cores take more than two of them.
-WORKERS ?= 4
+# Each runs servers and browsers beside itself: more of them than cores wait for each other.
+WORKERS ?= 2
 PACKAGES := manage.py bench docs examples project realtime rooms tests
 
 # What is installed here comes first: ruff, mypy, and Node where the machine has none.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# The tests start hundreds of processes, and each would compile all modules anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint check format bench messages audit wheel docs lock chromium
@@ -23,7 +25,7 @@ run: setup ## Serve the demo at http://127.0.0.1:8000/ (PORT=8000)
 	@exec python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
 test: setup chromium ## Run the tests (ARGS="-k name", WORKERS=0 for one after the other)
-	@python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style, types, layers, migrations and settings
 	@ruff check $(PACKAGES)
@@ -42,8 +44,9 @@ format: setup ## Format the code
 bench: setup ## Measure, beside other servers (ARGS="fanout --rounds 3")
 	@python -m bench $(ARGS)
 
-messages: setup ## Renew the list of texts to translate (needs GNU gettext)
-	@cd rooms && python ../manage.py makemessages --locale en --no-location --verbosity 0
+messages: setup ## Renew the lists of texts to translate (needs GNU gettext)
+	@for each in realtime rooms; do (cd $$each && \
+	  python ../manage.py makemessages --locale en --no-location --verbosity 0) || exit 1; done
 
 audit: setup .venv/audit/.installed ## Ask for known weaknesses in what is locked (needs the internet)
 	@.venv/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements/dev.txt
@@ -110,15 +113,17 @@ node_modules/.installed: package.json package-lock.json requirements/node.txt | 
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
-# tests/conftest.py looks for the same names.
+# tests/helpers/services.py looks for the same names. The shell is the same browser without windows
+# to draw, and takes half of the machine that Chromium takes.
 chromium:
-	@for each in "$(CHROMIUM)" chromium chromium-browser google-chrome; do \
+	@for each in "$(CHROMIUM)" chromium-headless-shell chromium chromium-browser google-chrome; do \
 	  command -v "$$each" >/dev/null 2>&1 && exit 0; \
 	done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  echo "Installing Chromium for the browser tests ..."; \
-	  apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	  get="apt-get install -qq --yes --no-install-recommends"; \
+	  apt-get update -qq && { $$get chromium-headless-shell || $$get chromium; } >/dev/null; \
 	else \
 	  echo "No Chromium here, so the browser tests skip: install it" \
-	    "(Debian: sudo apt install chromium), or name one by CHROMIUM=/path."; \
+	    "(Debian: sudo apt install chromium-headless-shell), or name one by CHROMIUM=/path."; \
 	fi
