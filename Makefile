@@ -2,8 +2,8 @@
 
 PORT ?= 8000
 ARGS ?=
-# Each runs servers and browsers beside itself: more of them than cores wait for each other.
-WORKERS ?= 2
+# Each runs servers and browsers beside itself, and waits for them half of its time.
+WORKERS ?= 3
 PACKAGES := manage.py bench docs examples project realtime rooms tests
 
 # What is installed here comes first: ruff, mypy, and Node where the machine has none.

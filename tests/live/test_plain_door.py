@@ -212,9 +212,10 @@ async def test_joins_have_a_rate_of_their_own(plain: Visitors, site: Site) -> No
     guest = await plain.connect()
     # Not a missing one: that is answered so evenly that there is hardly a rate to pass.
     room = site.room(access="login")
-    answers = [await guest.ask("joinRoom", room) for _ in range(60)]
+    # All at once: one after the other, a slow machine would keep to the rate by itself.
+    answers = await asyncio.gather(*(guest.ask("joinRoom", room) for _ in range(60)))
     codes = [answer["code"] for answer in answers]
-    assert codes[:20] == ["login_required"] * 20
-    assert "rate_limited" in codes
+    assert set(codes) == {"login_required", "rate_limited"}
+    assert codes.count("login_required") >= 20
     limited = answers[codes.index("rate_limited")]
     assert 0 < limited["retry_after"] <= 1
