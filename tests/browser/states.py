@@ -13,11 +13,15 @@ Reach = Callable[[Page, Clerk], None]
 
 @dataclass(frozen=True)
 class State:
-    """``reader`` is who is signed in, by name; None is a guest."""
+    """``reader`` is who is signed in, by name; None is a guest.
+
+    ``again`` comes back to what the page closes when it gets another size.
+    """
 
     name: str
     reach: Reach
     reader: str | None = None
+    again: Reach | None = None
 
 
 def _go(url: str) -> Reach:
@@ -148,16 +152,24 @@ def _moderated(page: Page, _: Clerk) -> None:
     expect(page.get_by_role("button", name="Moderate")).to_be_visible()
 
 
-def _chosen(item: str | None) -> Reach:
+def _open_menu_of_message(page: Page, _: Clerk) -> None:
+    row = log(page).get_by_role("listitem").last
+    row.hover()
+    row.get_by_role("button").last.click()
+    expect(page.get_by_role("menu")).to_be_visible()
+
+
+def _open_menu_of_room(page: Page, _: Clerk) -> None:
+    page.get_by_role("button", name="Moderate").click()
+    expect(page.get_by_role("menu")).to_be_visible()
+
+
+def _chosen(item: str) -> Reach:
     def reach(page: Page, clerk: Clerk) -> None:
         _moderated(page, clerk)
-        row = log(page).get_by_role("listitem").last
-        row.hover()
-        row.get_by_role("button").last.click()
-        expect(page.get_by_role("menu")).to_be_visible()
-        if item is not None:
-            page.get_by_role("menuitem", name=item).click()
-            expect(page.get_by_role("dialog")).to_be_visible()
+        _open_menu_of_message(page, clerk)
+        page.get_by_role("menuitem", name=item).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
 
     return reach
 
@@ -391,7 +403,8 @@ STATES = [
     State("a room that is joined", _joined),
     State("a room that one moderates", lambda page, _: enter(page, "/place/court/"), "mod"),
     State("a room with a longer name that one moderates", _moderated_hall, "mod"),
-    State("the menu of a message", _chosen(None), "mod"),
+    State("the menu of a message", _moderated, "mod", _open_menu_of_message),
+    State("the menu of a room", _moderated, "mod", _open_menu_of_room),
     State("a ban that is asked about", _chosen("Ban…"), "mod"),
     State("a removal that is asked about", _chosen("Remove message…"), "mod"),
     State("invitations that are made", _invited, "mod"),

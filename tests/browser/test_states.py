@@ -70,6 +70,8 @@ def test_axe_finds_nothing_and_the_policy_is_kept(
         page.set_viewport_size({"width": width, "height": 800})
         # What the page does at another size, such as closing a menu, comes with the next frames.
         page.evaluate(TWO_FRAMES)
+        if state.again:
+            state.again(page, clerk)
         for theme, rules in THEMES.items():
             page.emulate_media(color_scheme=theme)
             if violations := page.evaluate(RUN, rules):

@@ -48,6 +48,8 @@ export class Menu {
       ...sections.filter(({ items, note }) => items.length || note).map((each) => this.#section(each)),
     );
     this.#button = button;
+    // Within what its button is in, a part of the page that screen readers know; and as inert as that.
+    (button.closest("main, dialog") ?? document.body).append(this.element);
     button.setAttribute("aria-expanded", "true");
     this.element.showPopover();
     this.#place(button);
