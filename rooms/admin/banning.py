@@ -5,6 +5,7 @@ Shows first who would go, then does it in one act, and offers to undo it.
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -42,6 +43,8 @@ from rooms.powers import is_guest_id
 from rooms.shapes import GUEST_PREFIX
 from rooms.visitors import visitor_of
 
+# The fields that decide who goes.
+WHOM = ("user", "guest", "network", "guests_only", "place")
 FOREVER = "forever"
 NO_PURGE = "none"
 DURATIONS = [
@@ -118,6 +121,11 @@ class BanForm(forms.Form):
             self.add_error("purge", _("Messages are an account's or a guest's: name one."))
         return cleaned
 
+    @property
+    def whom(self) -> str:
+        """What decides who goes, as it was typed: the same words put out the same people."""
+        return json.dumps([self[name].value() or "" for name in WHOM])
+
     def order(self) -> BanOrder:
         """Give what a valid form asks for."""
         cleaned = self.cleaned_data
@@ -190,9 +198,10 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             request.POST if is_sent else None, initial=_prefilled(request), request=request
         )
         concerned = None
+        is_changed = request.POST.get("shown", form.whom) != form.whom
         if is_sent and form.is_valid():
             order = form.order()
-            if "confirmed" in request.POST:
+            if "confirmed" in request.POST and not is_changed:
                 return self._carry_out(request, order)
             concerned = find_concerned(order, timezone.now())
         return admin_page(
@@ -203,6 +212,7 @@ class BanPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at ru
             opts=self.opts,
             form=form,
             concerned=concerned,
+            is_changed=is_changed and "confirmed" in request.POST,
             named={person.key for person in form.cleaned_data["persons"]}
             if concerned is not None
             else (),

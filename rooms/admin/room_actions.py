@@ -12,6 +12,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -85,7 +86,8 @@ class RoomActions(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at
         """Kick all who are there; they may join again."""
         form = ReasonForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_bound or not form.is_valid():
-            seats = Seat.objects.filter(room__in=queryset.order_by())
+            present = Seat.objects.present(timezone.now())
+            seats = present.filter(room__in=queryset.order_by())
             persons = seats.values("room", "person_key").distinct().count()
             sentence = ngettext(
                 "%(count)d person is there and may join again.",

@@ -30,6 +30,7 @@ from rooms.models import (
     Membership,
     Message,
     Mute,
+    Process,
     Room,
     Seat,
 )
@@ -213,6 +214,26 @@ def test_a_ban_shows_who_else_would_go_then_does_it_in_one_act_and_can_be_undone
     staff.post(done["Location"])
     assert not Ban.objects.exists()
     assert not Message.objects.filter(removed_at__isnull=False).exists()
+
+
+def test_nobody_is_banned_whom_the_preview_did_not_show(staff: Client, csgo: Room) -> None:
+    troll, other = make_user("troll"), make_user("other")
+    for person in (troll, other):
+        seat(person, csgo)
+    url = admin_url("rooms_ban_person")
+    asked = staff.post(url, ban_form(user="troll"))
+    shown = asked.context["form"].whom
+    # Another name typed over it, then Ban.
+    again = staff.post(url, ban_form(user="other", shown=shown, confirmed="Ban"))
+    assert again.status_code == 200
+    assert "Nobody is banned yet." in again.content.decode()
+    assert [at.person.key for at in again.context["concerned"]] == [other.key]
+    assert not Ban.objects.exists()
+    # What does not decide who goes may change.
+    shown = again.context["form"].whom
+    form = ban_form(user="other", shown=shown, confirmed="Ban", reason="spam", duration="7d")
+    assert staff.post(url, form).status_code == 302
+    assert str(Ban.objects.get().user_id) == other.user_id
     join(troll)
 
 
@@ -868,11 +889,18 @@ def test_an_owner_denies_nothing_to_another_owner(csgo: Room) -> None:
 def test_everybody_is_evicted_after_a_question(staff: Client, csgo: Room) -> None:
     for _number in range(2):
         seat(make_guest(), csgo)
+    # One whose process has died is not there any more.
+    gone = Process.objects.create(id="gone", lease_until=timezone.now())
+    there = Connection.objects.create(
+        id="gone", process=gone, namespace="/games", guest_id="g", transport="websocket"
+    )
+    Seat.objects.create(room=csgo, connection=there, process=gone, person_key="guest:g")
     form = {"action": "evict_all", "_selected_action": [csgo.pk]}
     assert "2 people are there" in staff.post(page("room"), form).content.decode()
     assert not Seat.objects.filter(kicked_at__isnull=False).exists()
     staff.post(page("room"), {**form, "confirmed": "yes", "reason": "a pause"})
-    assert Seat.objects.filter(kicked_at__isnull=False, kick_reason="a pause").count() == 2
+    kicked = Seat.objects.filter(kicked_at__isnull=False, kick_reason="a pause")
+    assert kicked.exclude(process=gone).count() == 2
 
 
 def test_the_command_kicks_and_says_whom_it_does_not_find(csgo: Room) -> None:

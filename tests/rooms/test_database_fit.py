@@ -3,13 +3,15 @@
 import logging
 
 import pytest
-from django.db import OperationalError, connection
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from realtime.exceptions import NotReady
 from realtime.namespaces import process
 from rooms import backstage
 from rooms.database_fit import require_fit_database
+from rooms.management.commands import prune
 from tests.helpers.waiting import until
 from tests.rooms.sockets import serving
 
@@ -38,6 +40,33 @@ def test_a_database_that_is_away_is_not_fit(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(connection, "cursor", refuse)
     with pytest.raises(NotReady, match=r"does not answer: connection refused$"):
         require_fit_database()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "command", [("who",), ("explain", "a", "/games"), ("prune",), ("kick", "a", "/games/csgo")]
+)
+def test_a_command_says_in_one_line_that_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def refuse() -> None:
+        raise OperationalError("connection refused\n")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    with pytest.raises(CommandError, match=r"^The database does not answer: connection refused\.$"):
+        call_command(*command)
+
+
+@pytest.mark.django_db
+def test_an_error_that_is_none_of_the_databases_fitness_stays_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def break_() -> None:
+        raise IntegrityError("a row is in the way")
+
+    monkeypatch.setattr(prune, "prune_everything", lambda _days: break_())
+    with pytest.raises(IntegrityError, match="in the way"):
+        call_command("prune")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from realtime.conf import options as realtime_options
@@ -17,6 +17,7 @@ from realtime.exceptions import UsageError
 from realtime.namespaces.notices import ask_from_thread
 from realtime.namespaces.steering import STEER, SteerRequest
 from rooms.management.arguments import seconds
+from rooms.management.base import RoomsCommand
 from rooms.models import Process
 
 ANSWER_WITHIN_S = 2.0
@@ -27,7 +28,7 @@ WAIT_SLACK_S = 10.0
 Answer = dict[str, Any]
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """List processes, or drain some."""
 
     help = (

@@ -7,18 +7,19 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from rooms.explaining import Explanation, Question, explain, find_user, guest_of, person_of
 from rooms.explaining import split_place as split
+from rooms.management.base import RoomsCommand
 from rooms.models import DecisionRecord
 from rooms.people import Person
 from rooms.policy_values import Action
 from rooms.shapes import GUEST_PREFIX
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """Explain a decision."""
 
     help = "Say whether somebody may join (or send …), and what decided."

@@ -7,17 +7,18 @@ server finds it by itself, within seconds.
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from realtime.exceptions import Refused
 from rooms.explaining import find_user, split_place
 from rooms.live import recheck_from_thread
+from rooms.management.base import RoomsCommand
 from rooms.models import Room
 from rooms.services import kick
 from rooms.shapes import GUEST_PREFIX
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """Kick somebody."""
 
     help = "Put somebody out of a room; they may join again."

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from realtime.conf import options as realtime_options
 from rooms.housekeeping import prune_everything
+from rooms.management.base import RoomsCommand
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """Delete what is kept no longer."""
 
     help = (

@@ -10,15 +10,16 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from rooms.demo import GROUPS, NAMESPACES, ROOM_PASSWORD, USERS, DemoNamespace, DemoRoom
+from rooms.management.base import RoomsCommand
 from rooms.models import Membership, Namespace, Room
 from rooms.models.registry import RoomAccess
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """Make the demo."""
 
     help = "Make the demo's users, namespaces and rooms where they are missing."

@@ -10,12 +10,13 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from realtime.exceptions import UsageError
 from realtime.namespaces.tapping import Entry, TapRequest
 from rooms.explaining import find_user, guest_of, person_of, split_place
 from rooms.management.arguments import seconds
+from rooms.management.base import RoomsCommand
 from rooms.models import DecisionRecord, Room
 from rooms.onlookers import Sight, look, record_look, tap_request
 from rooms.people import Person
@@ -28,7 +29,7 @@ _PLACED = frozenset(
 )
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """Look on."""
 
     help = (

@@ -3,18 +3,19 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from rooms.explaining import find_user, split_place
 from rooms.impact import person_of_connection
+from rooms.management.base import RoomsCommand
 from rooms.models import Connection, Process, Room
 from rooms.powers import is_guest_id
 from rooms.shapes import GUEST_PREFIX
 
 
-class Command(BaseCommand):
+class Command(RoomsCommand):
     """List the people who are there."""
 
     help = "List who is connected: everywhere, in a namespace, or in a room; over all processes."
