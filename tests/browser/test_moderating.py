@@ -125,8 +125,10 @@ def test_thirty_invitations_are_shown_once_and_the_list_says_who_came(
     staff.get_by_role("button", name="Invite", exact=True).click()
     links = staff.get_by_label("One link a line").input_value().split()
     assert len(set(links)) == 30
+    # A clipboard that never answers, as one behind a question of the browser's: the old way helps.
+    staff.evaluate("() => { navigator.clipboard.writeText = () => new Promise(() => {}); }")
     staff.get_by_role("button", name="Copy all").click()
-    expect(staff.get_by_role("status")).to_have_text(re.compile("Copied|Select the text"))
+    expect(staff.get_by_role("status")).to_have_text("Copied.")
     with staff.expect_download() as download:
         staff.get_by_role("button", name="CSV", exact=True).click()
     assert download.value.path().read_text().split() == ["url", *links]

@@ -21,18 +21,36 @@ AUTHENTICATION_BACKENDS = [
 """
 # From within that project: what an import alone does not show.
 TRIAL = """
+import asyncio
+import json
 import django
 django.setup()
 from pathlib import Path
 import realtime, rooms
 from django.contrib.staticfiles.finders import find
 from django.template.loader import get_template
+from realtime.doors.health import HealthDoor
 from realtime.doors.metrics import MetricsDoor
 from realtime.server import realtime_application
 assert str(ROOT) not in realtime.__file__ + rooms.__file__, (realtime.__file__, rooms.__file__)
 get_template("rooms/home.html")
 assert find("rooms/js/app.js")
-assert realtime_application([], http=MetricsDoor(None))
+application = realtime_application([], http=HealthDoor(MetricsDoor(None)))
+
+async def probe():
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    await application.lifecycle.start()
+    for path in ("/healthz", "/readyz"):
+        await application({"type": "http", "method": "GET", "path": path}, None, send)
+    await application.lifecycle.stop()
+    return [json.loads(each["body"])["status"] for each in answers if "body" in each]
+
+told = asyncio.run(probe())
+assert told == ["ok", "ready"], told
 """
 
 

@@ -1,6 +1,8 @@
 // @ts-check
 /** Copies the links of new invitations, or saves them as CSV; without it they are selected by hand. */
 
+import { copyText } from "../js/copying.js";
+
 const part = document.querySelector("[data-copy]");
 const text = part?.querySelector("[data-copy-text]");
 const button = part?.querySelector("[data-copy-button]");
@@ -15,15 +17,11 @@ const say = (outcome) => {
 if (text instanceof HTMLTextAreaElement && button instanceof HTMLButtonElement) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(text.value);
-      say("copied");
-    } catch {
-      // No clipboard outside of HTTPS: the text is selected for the person instead.
-      text.focus();
-      text.select();
-      say("failed");
-    }
+    if (await copyText(text.value, text.parentElement ?? document.body)) return say("copied");
+    // The text is selected for the person instead.
+    text.focus();
+    text.select();
+    return say("failed");
   });
 }
 
@@ -38,6 +36,3 @@ if (text instanceof HTMLTextAreaElement && csv instanceof HTMLButtonElement) {
     URL.revokeObjectURL(link.href);
   });
 }
-
-// A module: its names are its own.
-export {};

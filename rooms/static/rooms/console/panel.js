@@ -1,6 +1,7 @@
 // @ts-check
 /** One connection: how it is set up, what is emitted over it, and what comes of that. */
 
+import { copyText } from "../js/copying.js";
 import { classAt, data, text } from "./data.js";
 import { ANSWER_S, makeDoor } from "./doors.js";
 import { complain, copyTemplate, make, newId, part } from "./dom.js";
@@ -319,12 +320,8 @@ export class Panel {
 
   async #copy() {
     const note = part(this.element, "copy-note", HTMLElement);
-    try {
-      await navigator.clipboard.writeText(part(this.element, "snippet", HTMLElement).textContent ?? "");
-      note.textContent = text("copied");
-    } catch {
-      note.textContent = text("copy_failed");
-    }
+    const snippet = part(this.element, "snippet", HTMLElement).textContent ?? "";
+    note.textContent = text((await copyText(snippet, this.element)) ? "copied" : "copy_failed");
   }
 
   // --- The frame ---

@@ -17,7 +17,10 @@ from typing import Any
 
 from django.db import Error, connection
 
+from realtime.doors.http_answers import JSON, NO_STORE, respond
+from realtime.doors.metrics import start_nothing
 from realtime.namespaces.process import ProcessState
+from realtime.namespaces.running import find_process
 from realtime.transports.base import AsgiApplication, Receive, Scope, Send
 
 DATABASE_EVERY_S = 1.0
@@ -105,21 +108,36 @@ class DatabaseWatch:
         connection.close()
 
 
+def process_state() -> ProcessState:
+    """Return where this process is in its life."""
+    process = find_process()
+    return ProcessState.STARTING if process is None else process.state
+
+
+def process_layer_lost_s() -> float:
+    """Return for how many seconds other processes could not be reached; 0 while they can.
+
+    The adapter knows it, which needs the layer for its work.
+    """
+    process = find_process()
+    lost_at = process.adapter.lost_at if process is not None else None
+    return 0.0 if lost_at is None else asyncio.get_running_loop().time() - lost_at
+
+
 class HealthDoor:
     """Answer the two health paths, and hand everything else to the application.
 
     The watch starts with the first `/readyz`: where nobody asks, nothing is watched. So does
     what serves sockets, by ``start``, under a server's own command that has not started it.
-    Whether the layer is there is known to the adapter, which needs it for its work.
     """
 
     def __init__(
         self,
         application: AsgiApplication,
         *,
-        start: Callable[[], Awaitable[None]],
-        state: Callable[[], ProcessState],
-        layer_lost_s: Callable[[], float],
+        start: Callable[[], Awaitable[None]] = start_nothing,
+        state: Callable[[], ProcessState] = process_state,
+        layer_lost_s: Callable[[], float] = process_layer_lost_s,
     ) -> None:
         self._application = application
         self._start_serving = start
@@ -132,7 +150,7 @@ class HealthDoor:
         """Serve one ASGI connection."""
         path = scope.get("path") if scope["type"] == "http" else None
         if path == "/healthz":
-            await answer(send, 200, {"status": "ok"})
+            await _answer(scope, send, 200, {"status": "ok"})
         elif path == "/readyz":
             await self._start()
             status, body = readiness(
@@ -140,7 +158,7 @@ class HealthDoor:
                 database_unseen_s=self._database.sighting.unseen_s(),
                 layer_lost_s=self._layer_lost_s(),
             )
-            await answer(send, status, body)
+            await _answer(scope, send, status, body)
         else:
             await self._application(scope, receive, send)
 
@@ -161,13 +179,6 @@ class HealthDoor:
                     await asyncio.sleep(0.01)
 
 
-async def answer(send: Send, status: int, body: dict[str, Any]) -> None:
-    """Send one JSON answer that nobody keeps."""
-    content = json.dumps(body).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+async def _answer(scope: Scope, send: Send, status: int, body: dict[str, Any]) -> None:
+    is_head = scope.get("method") == "HEAD"
+    await respond(send, status, [*JSON, *NO_STORE], json.dumps(body).encode(), is_head=is_head)

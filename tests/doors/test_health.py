@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from project import health
-from project.health import DatabaseWatch, HealthDoor, readiness
+from realtime.doors import health
+from realtime.doors.health import DatabaseWatch, HealthDoor, readiness
+from realtime.doors.http_answers import TEXT, respond
 from realtime.namespaces.process import ProcessState
 
 
@@ -70,7 +71,7 @@ class Wire:
 
 
 async def django(_scope: Any, _receive: Any, send: Any) -> None:
-    await health.answer(send, 418, {"from": "django"})
+    await respond(send, 418, TEXT, b'{"from": "django"}')
 
 
 @asynccontextmanager
