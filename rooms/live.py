@@ -11,8 +11,9 @@ from typing import Any
 from django.utils import timezone
 
 from realtime.exceptions import UsageError
+from realtime.namespaces.broadcast import run_from_thread
 from realtime.namespaces.database import in_database
-from realtime.namespaces.notices import Echoes, ask, ask_from_thread
+from realtime.namespaces.notices import Echoes, ask, ask_from_thread, asking
 from realtime.namespaces.process import current_process_id
 from realtime.namespaces.signals import process_noticed
 from rooms.backstage import backstages
@@ -97,12 +98,18 @@ def confirm_from_thread(namespace: str, *, since: float) -> Receipt:
     """
     began_at = time.monotonic()
     living, version = _living_at(namespace)
-    ago_s = began_at - since
     try:
-        echoes = ask_from_thread(CONFIRM, namespace, version, ago_s, timeout_s=CONFIRM_WITHIN_S)
+        echoes = run_from_thread(_ask_to_confirm(namespace, version, since), "confirm_everywhere")
     except UsageError:
         echoes = Echoes([])
     return _receipt(living, echoes, began_at)
+
+
+async def _ask_to_confirm(namespace: str, version: int, since: float) -> Echoes:
+    async with asking() as ask_all:
+        # A process that serves no sockets has taken its time to find the others.
+        ago_s = time.monotonic() - since
+        return await ask_all(CONFIRM, namespace, version, ago_s, timeout_s=CONFIRM_WITHIN_S)
 
 
 def recheck(namespace: str | None = None, name: str = "") -> None:

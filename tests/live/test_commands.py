@@ -368,6 +368,19 @@ async def test_drain_sends_the_clients_of_one_process_away_and_ends_it_when_aske
         await there.close()
 
 
+async def test_kick_says_how_many_sockets_it_put_out_on_both(pair: Pair) -> None:
+    clients = [await come(server, name="ann") for server in (pair.a, pair.b)]
+    try:
+        for client in clients:
+            assert (await client.ask("joinRoom", "csgo"))["ok"]
+        said = await pair.manage("kick", "ann", f"{NAMESPACE}/csgo")
+        assert said.startswith("Kicked. Sockets put out: 2, in ")
+        assert "Not confirmed" not in said
+    finally:
+        for client in clients:
+            await client.close()
+
+
 def test_without_redis_they_say_so_in_a_line(pair: Pair, tmp_path: Path) -> None:
     away = LiveServer(
         tmp_path, environment=pair.a.environment | {"REDIS_URL": "redis://127.0.0.1:1/0"}

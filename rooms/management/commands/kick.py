@@ -4,6 +4,7 @@ They may join again; what let them in has to be given again. With the in-memory 
 server finds it by itself, within seconds.
 """
 
+import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from realtime.exceptions import Refused
 from rooms.explaining import find_user, split_place
-from rooms.live import recheck_from_thread
+from rooms.live import confirm_from_thread
 from rooms.management.base import RoomsCommand
 from rooms.models import Room
 from rooms.services import kick
@@ -41,13 +42,15 @@ class Command(RoomsCommand):
             if user is None:
                 raise CommandError(f"There is no user {whom!r}. A guest is written guest:<id>.")
             whom = user
+        began_at = time.monotonic()
         try:
             kick(room, whom, reason=options["reason"])
         except Refused as refused:
             raise CommandError(str(refused)) from None
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
-        receipt = recheck_from_thread(namespace)
+        # The kick itself has woken the processes: most have put them out by now.
+        receipt = confirm_from_thread(namespace, since=began_at)
         self.stdout.write(f"Kicked. Sockets put out: {receipt.evicted}, in {receipt.took_s:.2f} s.")
         if receipt.missing:
             self.stdout.write(f"Not confirmed yet by: {', '.join(receipt.missing)}.")
