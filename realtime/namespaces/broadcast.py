@@ -108,7 +108,7 @@ class Selection:
 
     @property
     def local(self: Operator) -> Operator:
-        """Reach this process's sockets only."""
+        """Reach this process's sockets only: nobody, in one that serves none."""
         return replace(self, is_local=True)
 
     @property
@@ -376,6 +376,8 @@ def _publish_from_thread(broadcast: Broadcast) -> None:
 
 
 async def _send_to_layer(broadcast: Broadcast) -> None:
+    if broadcast.local:
+        return
     event = LayerEvent.of(broadcast, origin=NO_PROCESS)
     # What was committed stays committed; stored messages are found by their offset.
     await hand_to_layer(groups_of(broadcast), event, about=broadcast.event.name)

@@ -12,7 +12,9 @@ from realtime.protocol.socket_packets import RESERVED_EVENTS
 
 
 def encode_event(name: str, args: Sequence[Any]) -> EncodedEvent:
-    """Encode an event; raises ``UsageError`` on a reserved name or what JSON cannot say."""
+    """Encode an event; raises ``UsageError`` on a wrong name or what JSON cannot say."""
+    if not isinstance(name, str):
+        raise UsageError(f"an event's name is a text, not {name!r}")
     if name in RESERVED_EVENTS:
         raise UsageError(f"{name!r} is a reserved event name")
     return EncodedEvent(name, encode_arguments(args))

@@ -3,9 +3,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy, override
+from pytest_django import Settings
 
 from realtime.exceptions import UsageError
 from realtime.namespaces.broadcast import of
@@ -14,6 +16,7 @@ from realtime.namespaces.tickets import issue_ticket
 from realtime.server import RealtimeApplication
 from tests.helpers.door_clients import DoorClient, Heard, connected
 from tests.helpers.serving import serving
+from tests.helpers.shared_layer import SharedLayer
 from tests.namespaces.lab import ROUTES, Lab
 
 
@@ -137,6 +140,14 @@ async def test_reserved_names_are_never_sent(application: RealtimeApplication, n
         await of("/lab").aemit(name)
 
 
+@pytest.mark.parametrize("name", [7, None, ("said",)])
+async def test_a_name_that_is_no_text_is_never_sent(
+    application: RealtimeApplication, name: Any
+) -> None:
+    with pytest.raises(UsageError, match="name is a text"):
+        await of("/lab").aemit(name)
+
+
 async def test_what_json_cannot_say_is_refused_at_the_call(
     application: RealtimeApplication,
 ) -> None:
@@ -234,6 +245,18 @@ def test_a_process_without_sockets_names_the_missing_layer() -> None:
     assert serving_process() is None
     with pytest.raises(UsageError, match="REDIS_URL"):
         of("/lab").emit("said")
+
+
+def test_what_is_for_this_process_alone_never_leaves_one_without_sockets(
+    settings: Settings,
+) -> None:
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "tests.helpers.shared_layer.SharedLayer"}}
+    layer = get_channel_layer()
+    assert isinstance(layer, SharedLayer)
+    of("/lab").local.emit("said")
+    assert layer.sent == 0
+    of("/lab").emit("said")
+    assert layer.sent == 1
 
 
 async def test_a_process_that_has_stopped_serves_no_sockets() -> None:
