@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
@@ -18,6 +19,7 @@ from environ import Env
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+BAD_URL = "its port must be a number, and a password's '/', '#', '?' and '@' be written %2F, %23 …"
 DATABASE_SCHEMES = frozenset({"sqlite", "postgres", "postgresql"})
 
 
@@ -78,8 +80,9 @@ def read_database(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"DATABASE_URL must be like {wanted}.")
     try:
         config: dict[str, Any] = Env.db_url_config(url)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL is not like {wanted}: {error}.") from error
+    except ValueError:
+        # Not in its own words: they repeat what stands behind a colon, a password's first half.
+        raise ImproperlyConfigured(f"DATABASE_URL is not like {wanted}: {BAD_URL}.") from None
     # Sockets hold no connection: a unit of database work gives its own back when it ends.
     config["CONN_MAX_AGE"] = 0
     options = config.setdefault("OPTIONS", {})
@@ -103,11 +106,28 @@ def read_redis(environment: Mapping[str, str], name: str) -> list[str]:
             f"{name} must be like redis://host:6379/0, rediss://… or unix://…; "
             "several are separated by commas."
         )
+    for url in urls:
+        _require_reachable(name, url)
     if urls and find_spec("channels_redis") is None:
         raise ImproperlyConfigured(
             f"{name} is set, but channels-redis is not installed: pip install channels-redis"
         )
     return urls
+
+
+def _require_reachable(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    try:
+        # Reading the port is what checks it.
+        _ = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is not like redis://host:6379/0: {BAD_URL}.") from None
+    database = parts.path.strip("/")
+    # The driver takes a name for number 0.
+    if parts.scheme != "unix" and database and not (database.isascii() and database.isdigit()):
+        raise ImproperlyConfigured(
+            f"{name} must end in the number of a database, as redis://host:6379/0 does."
+        )
 
 
 def require(**values: str | list[str]) -> None:

@@ -166,7 +166,12 @@ def options() -> Options:
         if name not in _FIELDS:
             raise ImproperlyConfigured(f"{key} in the environment is not an option.{_hint(name)}")
         values[name] = _parse(name, text, key)
-    return Options(**values)
+    read = Options(**values)
+    if read.socketio_path == read.ws_prefix:
+        raise ImproperlyConfigured(
+            f"SOCKETIO_PATH and WS_PREFIX are both {read.ws_prefix!r}: each door has its own."
+        )
+    return read
 
 
 @cache

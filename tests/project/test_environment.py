@@ -14,6 +14,7 @@ from project.environment import (
     read_flag,
     read_list,
     read_number,
+    read_redis,
     require,
 )
 
@@ -111,10 +112,38 @@ def test_a_postgres_url_is_read() -> None:
     assert config["OPTIONS"]["sslmode"] == "require"
 
 
-def test_a_wrong_database_url_does_not_tell_its_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://ann:secret@db.example/rooms", "postgres://ann:secret/word@db.example:5432/rooms"],
+)
+def test_a_wrong_database_url_does_not_tell_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
-        read_database("mysql://ann:secret@db.example/rooms")
+        read_database(url)
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://:secret/word@cache.example:6379/0", "redis://secret:6379@cache.example:6379/secret"],
+)
+def test_a_wrong_redis_url_does_not_tell_its_password(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL") as refusal:
+        read_redis({"REDIS_URL": url}, "REDIS_URL")
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://cache.example",
+        "redis://cache.example/",
+        "rediss://ann:p%2Fss@cache.example:6380/12?ssl_cert_reqs=none",
+        "redis://[::1]:6379/0",
+        "unix:///run/redis/redis.sock?db=1",
+    ],
+)
+def test_a_redis_url_that_the_driver_takes_is_taken(url: str) -> None:
+    assert read_redis({"REDIS_URL": url}, "REDIS_URL") == [url]
 
 
 def test_a_kept_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ def test_serve_is_never_debug_by_default() -> None:
         {"REDIS_URL": "cache.example:6379"},
         {"REDIS_URL": "http://cache.example:6379"},
         {"REDIS_URL": "redis://one.example:6379,two.example:6379"},
+        {"REDIS_URL": "redis://cache.example:70000/0"},
+        {"REDIS_URL": "redis://cache.example:port/0"},
+        {"REDIS_URL": "redis://cache.example:6379/rooms"},
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_named(environment: dict[str, str]) -> None:

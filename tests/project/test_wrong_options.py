@@ -56,6 +56,12 @@ def test_the_environment_wins_over_the_settings(
     assert (options().max_rooms, options().events_burst) == (8, 9)
 
 
+def test_the_doors_have_each_a_path_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_WS_PREFIX", "/socket.io/")
+    with pytest.raises(ImproperlyConfigured, match="SOCKETIO_PATH and WS_PREFIX"):
+        options()
+
+
 @pytest.mark.parametrize("network", ["everybody", "0.0.0.0/0", "::/0"])
 def test_a_wrong_proxy_is_named(settings: Settings, network: str) -> None:
     settings.TRUSTED_PROXIES = [network]
