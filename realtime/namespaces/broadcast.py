@@ -197,7 +197,8 @@ class BroadcastOperator(Selection):
 
     async def aserver_side_emit(self, event: str, *args: Any) -> None:
         """Hand an event to the namespace's class on every other process, not to clients."""
-        await self.aserver_side_call(event, *args, timeout_s=remote.REQUEST_TIMEOUT_S)
+        async with reaching_adapter() as adapter:
+            await remote.server_side_emit(adapter, self.namespace, event, args)
 
     async def aserver_side_call(self, event: str, *args: Any, timeout_s: float) -> Answers:
         """Do the same and return what the other processes answer."""
@@ -261,9 +262,7 @@ class SocketOperator(Selection):
 
     async def server_side_emit(self, event: str, *args: Any) -> None:
         """Hand an event to the namespace's class on every other process, not to clients."""
-        await remote.server_side_call(
-            _own_adapter(), self.namespace, event, args, remote.REQUEST_TIMEOUT_S
-        )
+        await remote.server_side_emit(_own_adapter(), self.namespace, event, args)
 
 
 def of(namespace: str) -> BroadcastOperator:

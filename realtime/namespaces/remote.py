@@ -1,5 +1,6 @@
 """Asking about and acting on sockets wherever they are: on this process or another."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ from realtime.namespaces.operations import (
     pack,
     unpack,
 )
+
+logger = logging.getLogger(__name__)
 
 # How long other processes may take to answer what needs no client.
 REQUEST_TIMEOUT_S = 5.0
@@ -144,7 +147,10 @@ async def fetch_sockets(
 async def change_rooms(
     adapter: Adapter, target: Target, operation: str, rooms: Iterable[str]
 ) -> None:
-    """Have the sockets of a target join or leave rooms; done when this returns."""
+    """Have the sockets of a target join or leave rooms; done when this returns.
+
+    A process that did not answer in time, which is logged, may do it later.
+    """
     await _request(adapter, operation, target, pack(RoomsRequest(tuple(rooms))))
 
 
@@ -167,5 +173,28 @@ async def server_side_call(
     )
 
 
+async def server_side_emit(
+    adapter: Adapter, namespace: str, event: str, args: tuple[Any, ...]
+) -> None:
+    """Hand an event to the namespace's class on every other process; answers are not told."""
+    answers = await server_side_call(adapter, namespace, event, args, REQUEST_TIMEOUT_S)
+    _tell_of_missing(adapter, SERVER_EVENT, answers.missing_processes)
+
+
 async def _request(adapter: Adapter, operation: str, target: Target, content: bytes) -> Replies:
-    return await adapter.request(operation, target, content, timeout_s=REQUEST_TIMEOUT_S)
+    replies = await adapter.request(operation, target, content, timeout_s=REQUEST_TIMEOUT_S)
+    _tell_of_missing(adapter, operation, replies.missing)
+    return replies
+
+
+def _tell_of_missing(adapter: Adapter, operation: str, missing: tuple[str, ...]) -> None:
+    # What the caller gets looks as if nobody were there.
+    if missing or adapter.lost_at is not None:
+        logger.warning(
+            "not every process answered",
+            extra={
+                "operation": operation,
+                "missing": ",".join(missing),
+                "layer_is_lost": adapter.lost_at is not None,
+            },
+        )

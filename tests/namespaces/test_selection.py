@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +14,7 @@ from django.urls import URLPattern, path
 
 from realtime.adapters.channel_layer import ChannelLayerAdapter
 from realtime.exceptions import AckTimeout, UsageError
+from realtime.namespaces import remote
 from realtime.namespaces.broadcast import of
 from realtime.namespaces.identity import Identity
 from realtime.namespaces.running import find_process
@@ -22,6 +23,7 @@ from realtime.transports.base import Scope
 from tests.conformance.check_namespaces import Check
 from tests.helpers import services
 from tests.helpers.door_clients import DoorClient, Heard, connected
+from tests.helpers.scattering import scattering
 from tests.helpers.serving import serving
 from tests.helpers.waiting import DEADLINE_S, until
 
@@ -355,6 +357,32 @@ async def test_another_servers_fault_is_told_of(
     assert answers.responses == []
     assert answers.is_complete is world.is_one
     assert ("request failed" in caplog.text) is not world.is_one
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: of("/check").afetch_sockets(),
+        lambda: of("/check").in_("one").asockets_join("two"),
+        lambda: of("/check").in_("one").adisconnect_sockets(),
+        lambda: of("/check").aserver_side_emit("hello"),
+    ],
+)
+async def test_a_process_that_does_not_answer_is_told_of(
+    act: Callable[[], Awaitable[object]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scattering(ROUTES) as scattered:
+        ids = {process.id for process in await scattered.processes()}
+        await act()
+        assert "not every process answered" not in caplog.text
+        monkeypatch.setattr(remote, "REQUEST_TIMEOUT_S", 0.05)
+        scattered.layer.fault = "loses"
+        await act()
+        scattered.layer.fault = ""
+    (record,) = [each for each in caplog.records if each.msg == "not every process answered"]
+    assert {vars(record)["missing"]} < ids
 
 
 async def test_a_room_is_asked_by_several_at_once(world: World) -> None:
