@@ -163,5 +163,8 @@ def test_who_lists_the_sockets_of_a_place() -> None:
     assert [line.split("\t")[1] for line in said("who", "/games/csgo").splitlines()] == ["alice"]
     assert len(said("who").splitlines()) == 2
     assert said("who", "/news") == ""
+    doubts = StringIO()
+    call_command("who", "/gamse", stdout=StringIO(), stderr=doubts)
+    assert doubts.getvalue() == "Nobody is there. The registry has no namespace /gamse.\n"
     with pytest.raises(CommandError, match="no room"):
         said("who", "/games/none")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rooms.explaining import find_user, split_place
 from rooms.impact import person_of_connection
 from rooms.management.base import RoomsCommand
-from rooms.models import Connection, Process, Room
+from rooms.models import Connection, Namespace, Process, Room
 from rooms.powers import is_guest_id
 from rooms.shapes import GUEST_PREFIX
 
@@ -48,7 +48,7 @@ class Command(RoomsCommand):
             )
             return
         if not shown:
-            self.stderr.write("Nobody is there.")
+            self.stderr.write(f"Nobody is there.{_doubt(options['place'])}")
         for each in shown:
             self.stdout.write(json.dumps(each) if options["json"] else _line(each))
 
@@ -79,6 +79,14 @@ def _found(place: str | None, user: str | None, process: str | None) -> "QuerySe
             raise CommandError(f"There is no user {user!r}. A guest is written guest:<id>.")
         found = found.filter(user_id=row_of_user.pk)
     return found
+
+
+def _doubt(place: str | None) -> str:
+    """Say that a namespace may be mistyped: one without rooms of its own has no row."""
+    namespace = split_place(place)[0] if place else ""
+    if not namespace or Namespace.objects.filter(path=namespace).exists():
+        return ""
+    return f" The registry has no namespace {namespace}."
 
 
 def _about(connection: Connection) -> dict[str, Any]:
