@@ -816,6 +816,25 @@ async def test_counts_are_told_at_most_once_in_two_seconds(room: Room, alice: Us
         assert time.monotonic() - told_at > 1.5
 
 
+async def test_a_number_that_was_told_otherwise_than_counted_is_put_right(
+    room: Room, alice: User
+) -> None:
+    del room
+    async with (
+        serving() as site,
+        somebody(site, "plain", alice) as person,
+        somebody(site, "plain") as other,
+    ):
+        await other.join()
+        assert (await listed(person))["csgo"]["members"] == 1
+        # The list has been looked at, and it is too soon for a count.
+        await asyncio.sleep(1.2)
+        await other.client.call("leaveRoom", "csgo")
+        async with asyncio.timeout(3):
+            (shape,) = (await person.hear("roomsChanged"))["changed"]
+        assert shape["members"] == 0
+
+
 async def test_a_room_that_opens_by_the_clock_is_told(room: Room, alice: User) -> None:
     soon = timezone.now() + timedelta(seconds=2)
     await sync_to_async(change(opens_at=soon))(room, alice)
