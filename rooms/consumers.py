@@ -398,6 +398,8 @@ class RoomNamespace(ModeratorEvents, PrivateEvents):
     def evicted(self, room: str, refused: Refused, *, tell: bool) -> None:
         """Let nothing more of a room reach this socket, and tell it why if it has to hear."""
         self.leave_now(room)
+        # It may have been found by a look at what this socket remembers otherwise.
+        self._powers.forget()
         if tell:
             self._evictions[room] = refused.code
             self.emit_now("kicked", kicked(room, refused))

@@ -61,6 +61,14 @@ class LawCache:
             while len(self._held) > self._most:
                 self._held.popitem(last=False)
 
+    def forget_unless(self, pk: int, laws: Laws | NamespaceLaws) -> None:
+        """Forget what a place's laws were if they have just been read as something else."""
+        key = (type(laws).__name__, pk)
+        with self._lock:
+            held = self._held.get(key)
+            if held is not None and held[2] != laws:
+                del self._held[key]
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
@@ -81,10 +89,15 @@ def read_laws(
 
     With ``versions`` (by the namespaces' keys) what is remembered at that version, and was read
     ``within_s`` ago at most, is not read again. Give none inside of a transaction that has
-    changed any: what it reads may never come to be.
+    changed any: what it reads may never come to be. What was remembered and reads otherwise is
+    forgotten, so that nobody is let in again by what has just put them out.
     """
     if versions is None:
-        return _Reading(namespaces, rooms).book()
+        book = _Reading(namespaces, rooms).book()
+        for laws_by_pk in (book.namespaces, book.rooms):
+            for pk, laws in laws_by_pk.items():
+                laws_in_memory.forget_unless(pk, laws)
+        return book
     known = LawBook(
         _remembered(NamespaceLaws, namespaces, lambda row: versions[row.pk], within_s),
         _remembered(Laws, rooms, lambda row: versions[row.namespace_id], within_s),

@@ -55,33 +55,33 @@ class Survey:
     next_at: datetime | None
 
 
-def count_members(namespace: str, now: datetime) -> dict[int, int]:
-    """Give how many persons are in each room of a namespace that has any."""
+def count_members(namespace: str, now: datetime) -> dict[str, int]:
+    """Give how many persons are in each room of a namespace that has any, by its name."""
     present = Seat.objects.present(now).filter(room__namespace__path=namespace).order_by()
-    return dict(present.values_list("room_id").annotate(Count("person_key", distinct=True)))
+    return dict(present.values_list("room__name").annotate(Count("person_key", distinct=True)))
 
 
 def survey(
     namespace: str,
     listeners: Sequence[Listener],
     now: datetime,
-    room_ids: Collection[int] | None = None,
+    names: Collection[str] | None = None,
     *,
     with_counts: bool = True,
 ) -> Survey:
     """Compare what these sockets were told with what they would be told now.
 
-    ``room_ids`` are the only ones that can have changed; without them every room is looked at, and
+    ``names`` are of the only ones that can have changed; without them every room is looked at, and
     rooms that are gone are noticed. Without ``with_counts`` a room in which only the number of
     persons is otherwise is left for later.
     """
     rows = Room.objects.filter(namespace__path=namespace)
-    if room_ids is not None:
-        rows = rows.filter(pk__in=room_ids)
+    if names is not None:
+        rows = rows.filter(name__in=names)
     seen = _Seen(with_policies(rows.order_by("name"), may_remember=True), listeners, now)
     news = {}
     for listener in listeners:
-        found = seen.news(listener, is_whole=room_ids is None, with_counts=with_counts)
+        found = seen.news(listener, is_whole=names is None, with_counts=with_counts)
         if found.changed or found.removed or found.seen:
             news[listener.socket_id] = found
     coming = [at for room in seen.rooms for at in instants_of(room.policy) if at > now]

@@ -24,7 +24,9 @@ class ListTeller:
 
     def __init__(self, attendees: Mapping[str, Attendee]) -> None:
         self._attendees = attendees
-        self._counts: dict[str, dict[int, int]] = {}
+        self._counts: dict[str, dict[str, int]] = {}
+        # By namespace, rooms of which somebody was told another number than these say.
+        self._doubtful: dict[str, set[str]] = {}
         # By namespace, when numbers were told last.
         self._counted_at: dict[str, float] = {}
         self._looked_at = 0.0
@@ -44,6 +46,7 @@ class ListTeller:
         told = attendee.told if attendee.told is not None else {}
         told.update({shape["name"]: shape for shape in page})
         attendee.told = told
+        self._doubt(attendee.place.namespace, told.values())
         is_missed = self._looked_at >= began_at or attendee.place.namespace not in self._minded
         attendee.is_list_due = attendee.is_list_due or is_missed
 
@@ -77,16 +80,36 @@ class ListTeller:
         """Tell how many are in the rooms now, where that has changed, unless it is too soon."""
         listeners_in = self._listeners()
         self._counts = {path: self._counts.get(path, {}) for path in listeners_in}
+        self._doubtful = {path: self._doubtful.get(path, set()) for path in listeners_in}
         for path, listeners in listeners_in.items():
             if not self._may_count(path):
                 continue
             before = self._counts[path]
             counts = await in_database(count_members, path, timezone.now())
             rooms = {*before, *counts}
-            changed = {pk for pk in rooms if before.get(pk, 0) != counts.get(pk, 0)}
-            if changed:
-                await self._tell(path, listeners, changed, with_counts=True)
+            self._doubtful[path] |= {
+                name for name in rooms if before.get(name, 0) != counts.get(name, 0)
+            }
             self._counts[path] = counts
+            await self._tell_doubtful(path, listeners)
+
+    async def _tell_doubtful(self, namespace: str, listeners: list[Attendee]) -> None:
+        names, self._doubtful[namespace] = self._doubtful[namespace], set()
+        if not names:
+            return
+        try:
+            await self._tell(namespace, listeners, names, with_counts=True)
+        except BaseException:
+            self._doubtful[namespace] |= names
+            raise
+
+    def _doubt(self, namespace: str, told: Iterable[Shape]) -> None:
+        """Note of which rooms another number was told than the last count has found."""
+        counts = self._counts.get(namespace, {})
+        names = {
+            shape["name"] for shape in told if shape["members"] != counts.get(shape["name"], 0)
+        }
+        self._doubtful.setdefault(namespace, set()).update(names)
 
     def _may_count(self, namespace: str) -> bool:
         """Say whether numbers may be told again; if so, they are."""
@@ -107,7 +130,7 @@ class ListTeller:
         self,
         namespace: str,
         attendees: list[Attendee],
-        room_ids: Collection[int] | None,
+        names: Collection[str] | None,
         *,
         with_counts: bool,
     ) -> datetime | None:
@@ -123,12 +146,13 @@ class ListTeller:
             for key, item in by_id.items()
         ]
         found = await in_database(
-            survey, namespace, listeners, timezone.now(), room_ids, with_counts=with_counts
+            survey, namespace, listeners, timezone.now(), names, with_counts=with_counts
         )
-        if room_ids is None:
+        if names is None:
             for attendee in attendees:
                 attendee.is_list_due = attendee.is_partial = False
         for news, socket_ids in _alike(found.news):
+            self._doubt(namespace, (*news.changed, *news.seen))
             for socket_id in socket_ids:
                 _note(by_id[socket_id], news)
             if not news.changed and not news.removed:

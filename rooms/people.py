@@ -83,6 +83,10 @@ class KnownPowers:
         """Give what was read within so many seconds, or None."""
         return self._powers if time.monotonic() - self._read_at <= within_s else None
 
+    def forget(self) -> None:
+        """Have it read anew by whatever is decided next."""
+        self._powers = None
+
     def remember(self, powers: Powers | None) -> None:
         """Note what has just been read; what was remembered before does not count as read."""
         if powers is not None and powers is not self._powers:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from rooms.models import Connection, Process, Room, Seat
 from rooms.people import Person
 from rooms.shapes import Shape, person_shape
+from rooms.turns import wait_turns
 
 
 @dataclass(slots=True)
@@ -244,11 +245,9 @@ def depart(departures: list[Departure]) -> list[list[Left] | Exception]:
             if departure.room_id is None:
                 freed_of[at] += gone_from.pop(departure.socket_id, [])
         everyone = [seat for freed in freed_of for seat in freed]
-        occupancy = Occupancy.read(
-            {seat.room_id for seat in everyone},
-            {seat.person_key for seat in everyone},
-            timezone.now(),
-        )
+        room_ids = {seat.room_id for seat in everyone}
+        _wait_to_count(room_ids)
+        occupancy = Occupancy.read(room_ids, {seat.person_key for seat in everyone}, timezone.now())
     return [[_left(seat, occupancy) for seat in freed] for freed in freed_of]
 
 
@@ -342,6 +341,15 @@ def _free_connections(socket_ids: Sequence[str]) -> "dict[str, list[_Freed]]":
     return freed
 
 
+def _wait_to_count(room_ids: Collection[int]) -> None:
+    """Wait for whoever is leaving these rooms in another process.
+
+    Of a person who leaves with sockets on two at once each would still see the other's, and nobody
+    would tell that they are gone.
+    """
+    wait_turns(f"leaving:{room_id}" for room_id in room_ids)
+
+
 def _left(seat: "_Freed", occupancy: Occupancy) -> Left:
     return Left(
         seat.room_id,
@@ -359,6 +367,7 @@ def _orphans(freed: Sequence[_Freed], names: dict[str, str], now: datetime) -> l
         ).values_list("pk", "namespace__path", "name")
     }
     persons = {(seat.room_id, seat.person_key): names.get(seat.socket_id, "") for seat in freed}
+    _wait_to_count(rooms)
     occupancy = Occupancy.read(set(rooms), {key for _room_id, key in persons}, now)
     return [
         Orphan(

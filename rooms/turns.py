@@ -4,6 +4,7 @@ Knows nothing of rooms.
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from django.db import connection
 
@@ -14,10 +15,20 @@ def wait_turn(name: str) -> None:
     To be called before anything is read: a statement that waits does not see what was waited for.
     On SQLite whoever writes is alone anyway.
     """
-    if connection.vendor != "postgresql":
+    wait_turns([name])
+
+
+def wait_turns(names: Iterable[str]) -> None:
+    """Wait for several turns at once, in one order for all, so that nobody waits in a circle."""
+    numbers = sorted({_number(name) for name in names})
+    if connection.vendor != "postgresql" or not numbers:
         return
-    digest = hashlib.sha256(f"roomkey:{name}".encode("utf-8", "surrogatepass")).digest()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)]
+            "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number", [numbers]
         )
+
+
+def _number(name: str) -> int:
+    digest = hashlib.sha256(f"roomkey:{name}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

@@ -150,10 +150,10 @@ class Namespace(models.Model):
         return self.path
 
     def clean(self) -> None:
-        """Refuse a path that the site answers already, beyond those that it always reserves."""
+        """Refuse a path that the site answers already, or always reserves."""
         super().clean()
         word = self.path.strip("/")
-        if word in words_in_use():
+        if self.path in RESERVED_PATHS or word in words_in_use():
             raise ValidationError(
                 {"path": _("The site uses “%(path)s” for something else.") % {"path": self.path}}
             )

@@ -583,6 +583,20 @@ async def test_what_bypasses_the_signals_is_found_all_the_same(room: Room, alice
             assert (await person.hear("kicked"))["code"] == "room_closed"
 
 
+async def test_nobody_comes_in_again_by_a_power_that_is_found_to_be_gone(
+    room: Room, alice: User
+) -> None:
+    await sync_to_async(change(access="members"))(room, alice)
+    await User.objects.filter(pk=alice.pk).aupdate(is_superuser=True)
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        await User.objects.filter(pk=alice.pk).aupdate(is_superuser=False)
+        await recheck_everywhere()
+        await felt(person, "not_a_member")
+        (answer,) = await person.client.call("joinRoom", "csgo")
+        assert answer["code"] == "not_a_member"
+
+
 async def test_a_change_whose_announcement_was_lost_is_found_by_its_version(
     room: Room, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -814,6 +828,25 @@ async def test_counts_are_told_at_most_once_in_two_seconds(room: Room, alice: Us
             (shape,) = (await person.hear("roomsChanged"))["changed"]
         assert shape["members"] == 2
         assert time.monotonic() - told_at > 1.5
+
+
+async def test_a_number_that_was_told_otherwise_than_counted_is_put_right(
+    room: Room, alice: User
+) -> None:
+    del room
+    async with (
+        serving() as site,
+        somebody(site, "plain", alice) as person,
+        somebody(site, "plain") as other,
+    ):
+        await other.join()
+        assert (await listed(person))["csgo"]["members"] == 1
+        # The list has been looked at, and it is too soon for a count.
+        await asyncio.sleep(1.2)
+        await other.client.call("leaveRoom", "csgo")
+        async with asyncio.timeout(3):
+            (shape,) = (await person.hear("roomsChanged"))["changed"]
+        assert shape["members"] == 0
 
 
 async def test_a_room_that_opens_by_the_clock_is_told(room: Room, alice: User) -> None:

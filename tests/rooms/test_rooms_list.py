@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from rooms import listing
 from rooms.listing import RoomsPage, list_members, list_rooms
-from rooms.models import Room
+from rooms.models import Ban, Room
 from rooms.people import NO_POWERS, Person
+from rooms.registry import find_rooms
 from tests.rooms.people import (
     appoint,
     grant_password,
@@ -114,6 +115,14 @@ def test_search_looks_into_names_and_titles_and_takes_signs_as_they_are() -> Non
     make_room("100%")
     assert names(rooms_for(make_guest(), search="cs")) == ["bt1", "csgo"]
     assert names(rooms_for(make_guest(), search="%")) == ["100%"]
+
+
+def test_what_a_recheck_has_found_is_in_the_list_though_it_bypassed_the_signals() -> None:
+    room, guest = make_room(), make_guest()
+    assert codes(guest) == {"csgo": None}
+    Ban.objects.bulk_create([Ban(room=room, guest_id=guest.guest_id or "")])
+    find_rooms([("/games", "csgo")])
+    assert codes(guest) == {"csgo": "banned"}
 
 
 def test_a_hundred_rooms_cost_as_many_queries_as_one() -> None:

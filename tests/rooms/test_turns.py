@@ -14,10 +14,19 @@ from django.db import connection, connections, transaction
 from realtime.exceptions import Refused
 from rooms import moderating
 from rooms.models import Ban, DecisionRecord, Membership, Message, Mute, Room, Seat
+from rooms.presence import Departure, depart
 from rooms.registry import lock_rooms
 from rooms.sending import send_messages
 from rooms.turns import wait_turn
-from tests.rooms.people import join, make_guest, make_room, make_user, request_send, send
+from tests.rooms.people import (
+    connect_person,
+    join,
+    make_guest,
+    make_room,
+    make_user,
+    request_send,
+    send,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +117,20 @@ def test_a_join_does_not_wait_for_messages_that_are_being_stored(pool: ThreadPoo
     with storing(room, pool):
         pool.submit(closing(lambda: join(guest))).result(PATIENCE_S)
     assert Seat.objects.get().room_id == room.pk
+
+
+def test_of_one_who_leaves_with_two_sockets_at_once_the_last_is_told_as_the_last(
+    pool: ThreadPoolExecutor,
+) -> None:
+    room, guest = make_room(), make_guest()
+    one, other = connect_person(guest, "process-1"), connect_person(guest, "process-2")
+    join(guest, socket_id=one, process_id="process-1")
+    join(guest, socket_id=other, process_id="process-2")
+    with holding(lambda: depart([Departure(one, room.pk)]), pool):
+        leaving = pool.submit(closing(lambda: depart([Departure(other, room.pk)])))
+        wait_until_somebody_waits()
+    ((left,),) = leaving.result(PATIENCE_S)
+    assert (left.members, left.sockets) == (0, 0)
 
 
 def test_a_send_that_waited_is_decided_by_what_happened_meanwhile(pool: ThreadPoolExecutor) -> None:
