@@ -138,6 +138,17 @@ def test_thirty_invitations_are_shown_once_and_the_list_says_who_came(
     expect(staff.get_by_role("row").filter(has_text="alice")).to_contain_text("1 / 1")
 
 
+def test_no_button_stands_there_before_the_script_that_serves_it(staff: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="opera", access="invitation")
+    staff.route("**/rooms/admin/copy*.js", lambda route: route.abort())
+    open_room(staff, "opera")
+    staff.get_by_role("link", name="Invite").click()
+    staff.get_by_role("button", name="Invite", exact=True).click()
+    expect(staff.get_by_label("One link a line")).to_be_visible()
+    expect(staff.get_by_role("button", name="Copy all")).to_be_hidden()
+    expect(staff.get_by_role("button", name="CSV", exact=True)).to_be_hidden()
+
+
 def test_an_appointed_moderator_sees_one_room(staff: Page, browser: Browser, site: Site) -> None:
     open_room(staff, "tunnel")
     staff.get_by_role("link", name="Appoint").click()
