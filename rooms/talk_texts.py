@@ -93,6 +93,7 @@ TALK_TEXTS: "dict[str, LazyText]" = {
     "private_off": _("Private messages are turned off in this namespace."),
     "private_sign_in": _("Sign in to write to {name} in private. Guests cannot."),
     "private_guest": _("{name} is a guest, and guests get no private messages."),
+    "private_refused": _("You cannot write to {name} in private here."),
     "somebody": _("Somebody"),
     "says_private": _("{name} writes in private: {text}"),
     "you_block": _("You block {name}: they cannot write to you in private."),

@@ -19,6 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from realtime.exceptions import Refused
+from rooms.admin.kinds import OwnNamespaces
 from rooms.admin.links import admin_url
 from rooms.admin.pages import admin_page
 from rooms.admin.ranking import roles_to_give
@@ -59,7 +60,11 @@ class InvitationAdmin(ModeratedRows):
         "created_by",
     )
     list_select_related = ("room__namespace", "created_by")
-    list_filter = ("room__namespace", "role", ("revoked_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("room__namespace", OwnNamespaces),
+        "role",
+        ("revoked_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("label", "hint", "room__name")
     fields = (
         "room",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -86,6 +86,25 @@ class NamedValues(admin.AllValuesFieldListFilter):
         """Give the choices."""
         for choice in super().choices(changelist):
             yield {**choice, "display": choice["display"] or gettext("none")}
+
+
+class OwnNamespaces(admin.RelatedFieldListFilter):
+    """The namespaces of the rooms that somebody looks after: which others there are is not told."""
+
+    def field_choices(
+        self,
+        field: Any,  # noqa: ANN401 - Django's own
+        request: HttpRequest,
+        model_admin: ModelAdmin,  # type: ignore[type-arg]  # not generic at run time
+    ) -> list[tuple[str, Any]]:
+        """Give the choices."""
+        scope = scope_of(request)
+        own = None if scope.is_everything else {"pk__in": scope.rooms().values("namespace_id")}
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        choices: list[tuple[str, Any]] = field.get_choices(
+            include_blank=False, ordering=ordering, limit_choices_to=own
+        )
+        return choices
 
 
 class WrittenByTheSite(ModeratedRows):

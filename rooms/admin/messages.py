@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from realtime.exceptions import Refused
-from rooms.admin.kinds import FoundByUsername, WrittenByTheSite
+from rooms.admin.kinds import FoundByUsername, OwnNamespaces, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.scope import scope_of, staff_of
 from rooms.models import Message
@@ -26,7 +26,11 @@ class MessageAdmin(FoundByUsername, WrittenByTheSite):
 
     list_display = ("excerpt", "author", "room", "offset", "created_at", "is_removed", "ban")
     list_select_related = ("room__namespace",)
-    list_filter = ("room__namespace", ("removed_at", admin.EmptyFieldListFilter), "created_at")
+    list_filter = (
+        ("room__namespace", OwnNamespaces),
+        ("removed_at", admin.EmptyFieldListFilter),
+        "created_at",
+    )
     # A table that grows without end: no count over all of it, no order by other rows.
     show_full_result_count = False
     ordering = ("-pk",)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import FormKnowsWriter, FoundByUsername, PicksUsers
+from rooms.admin.kinds import FormKnowsWriter, FoundByUsername, OwnNamespaces, PicksUsers
 from rooms.admin.ranking import rank_in
 from rooms.admin.scope import ModeratedRows, scope_of
 from rooms.impact import Places
@@ -67,7 +67,7 @@ class MembershipAdmin(FormKnowsWriter, ShowsImpact, PicksUsers, FoundByUsername,
     form = MembershipForm
     list_display = ("user", "room", "role", "created_at")
     list_select_related = ("user", "room__namespace")
-    list_filter = ("role", "room__namespace")
+    list_filter = ("role", ("room__namespace", OwnNamespaces))
     search_fields = ("room__name",)
     autocomplete_fields = ("room",)
     readonly_fields = ("created_at",)
@@ -102,7 +102,7 @@ class GrantAdmin(ShowsImpact, FoundByUsername, ModeratedRows):
 
     list_display = ("holder", "room", "via", "stands", "created_at")
     list_select_related = ("user", "room__namespace", "invitation")
-    list_filter = ("via", "room__namespace")
+    list_filter = ("via", ("room__namespace", OwnNamespaces))
     search_fields = ("room__name", "guest_id")
     fields = ("room", "user", "guest_id", "via", "invitation", "stands", "revoked_at", "created_at")
 

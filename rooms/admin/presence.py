@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.inner import OfTheSite
-from rooms.admin.kinds import FoundByUsername, NamedValues, WrittenByTheSite
+from rooms.admin.kinds import FoundByUsername, NamedValues, OwnNamespaces, WrittenByTheSite
 from rooms.admin.links import admin_url
 from rooms.admin.live import LivePages
 from rooms.admin.live_list import LiveList
@@ -188,7 +188,7 @@ class SeatAdmin(WrittenByTheSite):
 
     list_display = ("connection", "room", "person_key", "joined_at")
     list_select_related = ("connection", "room__namespace")
-    list_filter = ("room__namespace",)
+    list_filter = (("room__namespace", OwnNamespaces),)
     search_fields = ("room__name", "person_key", "connection__name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.appointing import AppointPage
 from rooms.admin.check_access import check_access_view
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import PicksMoments, PicksUsers
+from rooms.admin.kinds import OwnNamespaces, PicksMoments, PicksUsers
 from rooms.admin.local_time import local_time
 from rooms.admin.locks import ShowsLocks
 from rooms.admin.people import MembershipForm
@@ -250,7 +250,14 @@ class RoomAdmin(
         "limits",
     )
     list_select_related = ("namespace",)
-    list_filter = ("namespace", "access", OccupiedFilter, "is_open", "is_listed", "is_read_only")
+    list_filter = (
+        ("namespace", OwnNamespaces),
+        "access",
+        OccupiedFilter,
+        "is_open",
+        "is_listed",
+        "is_read_only",
+    )
     search_fields = ("name", "title", "namespace__path")
     search_help_text = _("Looks at names, titles and the namespace's path.")
     autocomplete_fields = ("namespace",)

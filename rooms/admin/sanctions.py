@@ -16,7 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from rooms.admin.banning import BanPages
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import FormKnowsWriter, FoundByUsername, PicksMoments, PicksUsers
+from rooms.admin.kinds import (
+    FormKnowsWriter,
+    FoundByUsername,
+    OwnNamespaces,
+    PicksMoments,
+    PicksUsers,
+)
 from rooms.admin.links import admin_url
 from rooms.admin.ranking import outranks
 from rooms.admin.scope import ModeratedRows, scope_of, staff_of
@@ -86,7 +92,7 @@ class AccessRuleAdmin(
     form = RankedRuleForm
     list_display = ("__str__", "room", "namespace", "starts_at", "ends_at", "note")
     list_select_related = ("room__namespace", "namespace", "user", "group")
-    list_filter = ("effect", "action", "subject", "namespace")
+    list_filter = ("effect", "action", "subject", ("namespace", OwnNamespaces))
     search_fields = ("room__name", "namespace__path", "note")
     autocomplete_fields = ("room",)
     readonly_fields = ("created_at",)
@@ -159,7 +165,7 @@ class SanctionAdmin(
     form = RankedSanctionForm
     list_display = ("whom", "where", "reason", "expires_at", "created_by", "created_at")
     list_select_related = ("room__namespace", "namespace", "user", "created_by")
-    list_filter = (InForceFilter, "namespace", "created_at")
+    list_filter = (InForceFilter, ("namespace", OwnNamespaces), "created_at")
     search_fields = ("room__name", "guest_id", "network", "reason")
     fields = (
         "namespace",

@@ -61,6 +61,23 @@ def test_a_name_of_markup_is_drawn_as_text(staff: Page, page: Page) -> None:
     assert staff.locator("img[src=x]").count() == 0
 
 
+def test_the_words_of_the_charts_are_in_sight_from_right_to_left(staff: Page, page: Page) -> None:
+    page.goto("/place/nowhere/")
+    expect(page.get_by_role("heading", name="There is no such room here")).to_be_visible()
+    staff.goto(PAGE)
+    words = panel(staff, "joins").locator("svg text")
+    expect(words.first).to_be_visible(timeout=SOON_MS)
+    staff.evaluate("document.documentElement.dir = 'rtl'")
+    outside = words.evaluate_all(
+        """(all) => all.filter((each) => {
+          const chart = each.closest("svg").getBoundingClientRect();
+          const { left, right } = each.getBoundingClientRect();
+          return left < chart.left - 1 || right > chart.right + 1;
+        }).length"""
+    )
+    assert outside == 0
+
+
 def test_reading_on_keeps_the_focus_and_what_is_unfolded(staff: Page, page: Page) -> None:
     enter(page, "/place/hall/")
     say(page, "one")

@@ -5,8 +5,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Response, expect
 
-from tests.browser.parts import enter, field, log, message, room_row, rooms, say
+from tests.browser.parts import emit, enter, field, log, message, room_row, rooms, say
 from tests.browser.site import Site
+from tests.helpers.live_server import Clerk
 
 FIRST_VIEW_BYTES = 100_000
 
@@ -119,6 +120,24 @@ def test_names_of_the_other_direction_begin_in_sight_and_where_lines_begin(page:
     name_of_row = room_row(page, "crew").locator("[data-part=name]")
     ends = name_of_row.evaluate(STARTS)
     assert ends["right"] < ends["left"]
+    page.set_viewport_size({"width": 1280, "height": 740})
+    enter(page, "/place/ages/")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    ends = page.locator("[data-part=room-title]").evaluate(STARTS)
+    assert ends["right"] < ends["left"]
+
+
+def test_a_welcome_keeps_its_own_direction(page: Page) -> None:
+    for url, part in (("/", ".section__welcome"), ("/place/", "[data-part=welcome-words]")):
+        page.goto(url)
+        # In one step: the server's own welcome comes as soon as the page is connected.
+        direction = page.locator(part).first.evaluate(
+            """(element) => {
+              element.textContent = "שלום (1)!";
+              return getComputedStyle(element).direction;
+            }"""
+        )
+        assert direction == "rtl"
 
 
 def test_long_names_are_cut_with_a_sign_or_broken(page: Page) -> None:
@@ -141,6 +160,31 @@ def test_long_names_are_cut_with_a_sign_or_broken(page: Page) -> None:
     )
     width = "(element) => element.scrollWidth <= element.clientWidth"
     assert line.evaluate(width)
+    beginning = page.locator("[data-part=log-start]").first
+    beginning.locator("[data-part=text]").evaluate(
+        "(element) => { element.textContent = 'w'.repeat(100); }"
+    )
+    assert beginning.evaluate(width)
+    page.goto("/")
+    title = page.locator(".section__head bdi").first
+    title.evaluate("(element) => { element.textContent = 'w'.repeat(80); }")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_who_is_banned_and_why_is_read_at_ease_on_a_telephone(mod: Page) -> None:
+    mod.set_viewport_size({"width": 320, "height": 740})
+    enter(mod, "/place/court/")
+    whom = {"room": "court", "user": "guest:wordy", "reason": "Of several words.", "for_s": 3600}
+    assert emit(mod, "/place", "ban", whom) == {"ok": True}
+    mod.get_by_role("button", name="Moderate").click()
+    mod.get_by_role("menuitem", name="Bans and mutes…").click()
+    row = mod.get_by_role("dialog").get_by_role("listitem").filter(has_text="wordy")
+    whole = row.bounding_box()
+    words = row.locator("[data-part=facts]").bounding_box()
+    assert emit(mod, "/place", "unban", {"room": "court", "user": "guest:wordy"}) == {"ok": True}
+    assert whole
+    assert words
+    assert words["width"] > whole["width"] / 2
 
 
 def test_a_short_message_stands_in_the_middle_of_a_row_that_fingers_can_hit(
@@ -195,3 +239,13 @@ def test_the_links_of_invitations_stand_within_their_page(staff: Page) -> None:
     links = staff.get_by_label("One link a line")
     ends = "(element) => element.getBoundingClientRect().right"
     assert links.evaluate(ends) <= staff.locator("#content-main").evaluate(ends)
+
+
+def test_a_long_name_leaves_the_other_columns_of_a_list_in_sight(staff: Page, clerk: Clerk) -> None:
+    clerk.do("room", namespace="/place", name="w" * 100)
+    staff.set_viewport_size({"width": 1280, "height": 740})
+    staff.goto(f"/admin/rooms/room/?q={'w' * 100}")
+    expect(staff.locator("#result_list tbody tr")).to_have_count(1)
+    ends = "(element) => element.getBoundingClientRect().right"
+    whole = staff.locator("#result_list").locator("..").evaluate(ends)
+    assert staff.locator("#result_list th.column-occupancy").evaluate(ends) <= whole

@@ -83,7 +83,7 @@ def test_a_blocked_sender_is_refused_until_they_are_unblocked(alice: Page, bob: 
     write(alice, "can you hear me?")
     row = said(alice, "can you hear me?")
     expect(row).to_have_attribute("data-state", "failed")
-    expect(row).to_contain_text("Not sent.")
+    expect(row).to_contain_text("Not sent. You cannot write to bob in private here.")
     panel(bob).get_by_role("button", name="Unblock").click()
     expect(bob.get_by_text("You block alice")).to_be_hidden()
     row.get_by_role("button", name="Try again").click()

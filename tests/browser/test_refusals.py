@@ -60,6 +60,10 @@ def test_too_many_wrong_passwords_have_to_wait(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("heading", name="You are not in vault")).to_be_visible()
+    # Seconds that nobody counts would be wrong at once: it says until when.
+    told = page.get_by_role("region", name="You are not in vault")
+    expect(told).to_contain_text(re.compile(r"Until\s*\w+day, .*\d:\d\d"))
+    expect(told).not_to_contain_text(re.compile(r"\d s\b"))
 
 
 def test_signing_in_leads_back_to_the_room(page: Page) -> None:

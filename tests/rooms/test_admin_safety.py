@@ -408,3 +408,14 @@ def test_a_form_of_another_site_changes_nothing() -> None:
     before = state()
     forge_everything(browser, rows)
     assert state() == before
+
+
+@pytest.mark.parametrize("model", ["room", "message", "ban", "seat", "membership", "grant"])
+def test_no_filter_tells_a_moderator_which_namespaces_there_are(staff: Client, model: str) -> None:
+    room = make_room("csgo")
+    make_room("plans", namespace=Namespace.objects.create(path="/cabal", access="groups"))
+    make_room("plots", namespace=Namespace.objects.create(path="/clique", access="groups"))
+    told = moderator(room).get(page(model)).content.decode()
+    assert "/cabal" not in told
+    assert "/clique" not in told
+    assert "/cabal" in staff.get(page(model)).content.decode()

@@ -215,7 +215,10 @@ function refusal(heading, denial, isListed) {
 /** The server's sentence, unless the heading and the facts below say the same: those in the
  * visitor's own time.
  * @param {Denial} denial */
-const wordsOf = ({ message, code }) => knownText(`told.${code}`) ?? message;
+const wordsOf = ({ message, code, retry_after }) =>
+  code === "rate_limited" && retry_after !== undefined
+    ? text("too_many_attempts")
+    : (knownText(`told.${code}`) ?? message);
 
 /** @param {string} code */
 function againText(code) {

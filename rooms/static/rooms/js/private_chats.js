@@ -10,6 +10,7 @@
 import { tellRead } from "./in_step.js";
 import { page } from "./page.js";
 import { Talk } from "./talk.js";
+import { text } from "./texts.js";
 
 /** The rows of a pair of users are never made anew, so that their offsets need no epoch. */
 const READ_EPOCH = "private";
@@ -46,10 +47,13 @@ export class PrivateTalk extends Talk {
     return /** @type {const} */ ("private");
   }
 
-  /** @param {string} text @param {string} nonce
+  /** @param {string} words @param {string} nonce
    * @returns {Promise<import("./talk.js").Stored | Denial>} */
-  post(text, nonce) {
-    return this.link.ask("private", { to: this.user.id, text, nonce });
+  async post(words, nonce) {
+    const answer = await this.link.ask("private", { to: this.user.id, text: words, nonce });
+    if (answer.ok || answer.code !== "forbidden") return answer;
+    // The server's sentence is about the namespace, where nothing may be wrong.
+    return { ...answer, message: text("private_refused", { name: this.user.name }) };
   }
 
   /** @param {{before?: number, after?: number}} bounds

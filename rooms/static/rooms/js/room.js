@@ -353,7 +353,11 @@ export class Room extends Talk {
   /** @param {RoomState} state @param {Denial} denial */
   #refuse(state, denial) {
     this.#forgetPeople();
-    this.#become(state, denial);
+    const { retry_after, until } = denial;
+    // Seconds from now are wrong a second later; the instant stays right for as long as it stands.
+    const isTimed = retry_after !== undefined && until === undefined;
+    const end = isTimed ? { until: new Date(Date.now() + retry_after * 1_000).toISOString() } : {};
+    this.#become(state, { ...denial, ...end });
   }
 
   /** @param {RoomState} state @param {Denial | null} [denial] */
