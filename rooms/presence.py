@@ -6,6 +6,7 @@ that dies takes its people with it. Tells nobody. Source: DESIGN section 11, "Pr
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -248,7 +249,7 @@ def depart(departures: list[Departure]) -> list[list[Left] | Exception]:
         room_ids = {seat.room_id for seat in everyone}
         _wait_to_count(room_ids)
         occupancy = Occupancy.read(room_ids, {seat.person_key for seat in everyone}, timezone.now())
-    return [[_left(seat, occupancy) for seat in freed] for freed in freed_of]
+    return [*_count_down(freed_of, occupancy)]
 
 
 def count_without(room_ids: Collection[int], person_key: str) -> list[Left]:
@@ -350,13 +351,23 @@ def _wait_to_count(room_ids: Collection[int]) -> None:
     wait_turns(f"leaving:{room_id}" for room_id in room_ids)
 
 
-def _left(seat: "_Freed", occupancy: Occupancy) -> Left:
-    return Left(
-        seat.room_id,
-        seat.person_key,
-        occupancy.persons(seat.room_id),
-        occupancy.sockets(seat.room_id, seat.person_key),
-    )
+def _count_down(freed_of: "list[list[_Freed]]", occupancy: Occupancy) -> "list[list[Left]]":
+    """Give what was left behind each, as if they had gone one after the other."""
+    later: Counter[tuple[int, str]] = Counter()
+    persons_later: Counter[int] = Counter()
+    counted: list[list[Left]] = []
+    for freed in reversed(freed_of):
+        lefts = []
+        for seat in reversed(freed):
+            room_id, person_key = at = (seat.room_id, seat.person_key)
+            sockets = occupancy.sockets(room_id, person_key) + later[at]
+            persons = occupancy.persons(room_id) + persons_later[room_id]
+            lefts.append(Left(room_id, person_key, persons, sockets))
+            later[at] += 1
+            # Before their last socket went, the person was there.
+            persons_later[room_id] += not sockets
+        counted.append(lefts[::-1])
+    return counted[::-1]
 
 
 def _orphans(freed: Sequence[_Freed], names: dict[str, str], now: datetime) -> list[Orphan]:

@@ -72,6 +72,18 @@ def test_leaving_and_going_in_one_batch_tell_each_seat_once() -> None:
     assert [item.room_id for item in gone] == [bt1.pk]
 
 
+def test_who_leaves_in_one_batch_is_counted_as_if_one_had_gone_after_the_other() -> None:
+    make_room()
+    make_room("bt1")
+    alice, bob, carol = make_guest("Alice"), make_guest("Bob"), make_guest("Carol")
+    tabs = [seat(alice, "csgo", "bt1"), seat(alice, "csgo"), seat(bob, "csgo"), seat(alice, "csgo")]
+    seat(carol, "csgo")
+    lefts = leave(*map(Departure, tabs))
+    told = [(item.members, item.sockets) for left in lefts for item in left if item.members]
+    assert told == [(3, 2), (3, 1), (2, 0), (1, 0)]
+    assert [(item.members, item.sockets) for item in lefts[0]][1:] == [(0, 0)]
+
+
 def test_the_seats_of_a_dead_process_are_given_to_one_sweeper_person_by_person() -> None:
     make_room()
     make_process("dead", lease_s=-1)
