@@ -1,13 +1,16 @@
 """What several of our admin pages share: fields for users and times, rows that are read only."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin, ModelAdmin
-from django.contrib.admin.widgets import AdminSplitDateTime
+from django.contrib.admin.widgets import AdminSplitDateTime, AutocompleteSelect
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import DateTimeField, Model
 from django.forms import SplitDateTimeField
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +19,45 @@ from django.utils.translation import gettext, gettext_lazy
 from rooms.admin.scope import ModeratedRows, scope_of
 
 
-class PicksUsers(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class RowPicker(AutocompleteSelect):
+    """Django's own, which asks the database for what can be no row's key, and breaks of it."""
+
+    def optgroups(
+        self,
+        name: str,
+        value: Sequence[str],
+        attrs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - Django's own
+        """Give the row that is chosen; what is no key at all chooses none."""
+        return super().optgroups(name, [each for each in value if self._is_key(each)], attrs)
+
+    def _is_key(self, text: str) -> bool:
+        key = self.field.target_field
+        try:
+            key.run_validators(key.to_python(text))
+        except ValidationError:
+            return False
+        return True
+
+
+class PicksRows(BaseModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+    """Rows are picked by typing part of a name; a key that is none is refused at the field."""
+
+    def formfield_for_foreignkey(
+        self,
+        db_field: Any,  # noqa: ANN401 - Django's own
+        request: HttpRequest,
+        **kwargs: Any,  # noqa: ANN401 - Django's own
+    ) -> forms.ModelChoiceField[Any] | None:
+        """Give the form's field."""
+        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = RowPicker(db_field, self.admin_site, using=kwargs.get("using"))
+        field: forms.ModelChoiceField[Any] | None
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        return field
+
+
+class PicksUsers(PicksRows):
     """Users are picked by typing part of a name, where the project's admin can look them up.
 
     With a custom user model that it cannot search, the field takes the user's id.

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from rooms.admin.appointing import AppointPage
 from rooms.admin.check_access import check_access_view
 from rooms.admin.impact import ShowsImpact
-from rooms.admin.kinds import OwnNamespaces, PicksMoments, PicksUsers
+from rooms.admin.kinds import OwnNamespaces, PicksMoments, PicksRows, PicksUsers
 from rooms.admin.local_time import local_time
 from rooms.admin.locks import ShowsLocks
 from rooms.admin.people import MembershipForm
@@ -232,6 +232,7 @@ class RoomAdmin(
     RoomActions,
     DeletesWithContents,
     PicksMoments,
+    PicksRows,
     ModeratedRows,
 ):
     """Which rooms there are and what each asks for; it counts at once."""

@@ -177,6 +177,25 @@ def test_a_ban_of_nobody_or_of_too_many_is_refused_at_the_field(
     assert not Ban.objects.exists()
 
 
+@pytest.mark.parametrize("value", ["abc", "\0", "9" * 30, "-1"])
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ("accessrule", "user"),
+        ("accessrule", "room"),
+        ("membership", "user"),
+        ("mute", "room"),
+        ("room", "namespace"),
+    ],
+)
+def test_what_can_be_no_rows_key_is_refused_at_the_field(
+    staff: Client, csgo: Room, model: str, field: str, value: str
+) -> None:
+    assert staff.get(page(model, "add"), {field: value}).status_code == 200
+    response = staff.post(page(model, "add"), rule_form(**{field: value}))
+    assert field in errors_of(response)
+
+
 # --- Ban… ------------------------------------------------------------------------------------
 
 
