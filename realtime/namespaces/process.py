@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import secrets
+import string
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from enum import Enum
@@ -306,13 +307,18 @@ class Process:
                 task.cancel()
 
 
+_PROCESS_ID_ALPHABET = string.ascii_letters + string.digits
+
 # Clients are sent away in groups, with a pause of at least so long between them.
 _DRAIN_PAUSE_S = 0.01
 
 
 def new_process_id() -> str:
-    """Return a random id; the first characters of all its sockets' ids."""
-    return secrets.token_urlsafe(PROCESS_ID_CHARACTERS * 6 // 8)
+    """Return a random id; the first characters of all its sockets' ids.
+
+    Letters and digits: people hand both to commands, which take a leading dash for an option.
+    """
+    return "".join(secrets.choice(_PROCESS_ID_ALPHABET) for _ in range(PROCESS_ID_CHARACTERS))
 
 
 def current_process_id() -> str:

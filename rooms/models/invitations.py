@@ -28,6 +28,13 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def new_token() -> str:
+    """Return a token that nobody can guess, and that no command takes for an option of its own."""
+    while (token := secrets.token_urlsafe(TOKEN_BYTES)).startswith("-"):
+        pass
+    return token
+
+
 class InvitationQuerySet(models.QuerySet["Invitation"]):
     """Making invitations, and reads of them."""
 
@@ -36,7 +43,7 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
         Raises ``ValidationError`` for fields that no invitation may have.
         """
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        token = new_token()
         invitation = self.model(
             room=room, digest=token_digest(token), hint=token[:HINT_LENGTH], **fields
         )

@@ -4,6 +4,7 @@ import json
 import pytest
 from django.urls import path
 
+from realtime.namespaces.process import new_process_id
 from realtime.server import RealtimeApplication, realtime_application
 from realtime.transports.base import Receive, Scope, Send
 from tests.helpers.asgi_socket import AsgiSocket
@@ -34,6 +35,12 @@ async def test_the_handshake_opens_a_session(application: RealtimeApplication) -
         assert handshake["upgrades"] == []
         assert (handshake["pingInterval"], handshake["pingTimeout"]) == (25_000, 20_000)
         assert handshake["maxPayload"] == 1_000_000
+
+
+def test_no_command_takes_a_processs_or_a_sockets_id_for_an_option() -> None:
+    ids = [new_process_id() for _ in range(500)]
+    assert len(set(ids)) == 500
+    assert all(len(each) == 8 and each.isascii() and each.isalnum() for each in ids)
 
 
 async def test_the_first_frame_of_an_accepted_socket_names_it(

@@ -1,5 +1,6 @@
 """The registry's rows: what the database itself refuses, and what a row can say about itself."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -302,6 +303,15 @@ def test_a_grant_is_a_users_or_a_guests_and_once_for_each_way(csgo: Room) -> Non
     assert the_database_refuses(grant(guest_id="g1", invitation=first, **invited))
     assert not the_database_refuses(grant(guest_id="g1", invitation=second, **invited))
     assert the_database_refuses(grant(guest_id="g3", invitation=first))
+
+
+def test_no_command_takes_an_invitation_for_an_option(
+    csgo: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = iter(["-first", "-second", "third"])
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda _size: next(tokens))
+    invitation, token = Invitation.objects.issue(csgo)
+    assert (invitation.hint, token) == ("thir", "third")
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ export class PrivateTalk extends Talk {
   /** @param {string} words @param {string} nonce
    * @returns {Promise<import("./talk.js").Stored | Denial>} */
   async post(words, nonce) {
+    /** @type {import("./talk.js").Stored | Denial} */
     const answer = await this.link.ask("private", { to: this.user.id, text: words, nonce });
     if (answer.ok || answer.code !== "forbidden") return answer;
     // The server's sentence is about the namespace, where nothing may be wrong.
