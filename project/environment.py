@@ -116,8 +116,8 @@ def read_redis(environment: Mapping[str, str], name: str) -> list[str]:
 
 
 def _require_reachable(name: str, url: str) -> None:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         # Reading the port is what checks it.
         _ = parts.port
     except ValueError:

@@ -78,6 +78,7 @@ class KnownPowers:
     def __init__(self) -> None:
         self._powers: Powers | None = None
         self._read_at = 0.0
+        self._forgotten: Powers | None = None
 
     def fresh(self, within_s: float) -> Powers | None:
         """Give what was read within so many seconds, or None."""
@@ -85,11 +86,14 @@ class KnownPowers:
 
     def forget(self) -> None:
         """Have it read anew by whatever is decided next."""
-        self._powers = None
+        self._forgotten, self._powers = self._powers or self._forgotten, None
 
     def remember(self, powers: Powers | None) -> None:
-        """Note what has just been read; what was remembered before does not count as read."""
-        if powers is not None and powers is not self._powers:
+        """Note what has just been read; what was remembered before does not count as read.
+
+        Neither does what was forgotten while somebody decided by it.
+        """
+        if powers is not None and powers is not self._powers and powers is not self._forgotten:
             self._powers = powers
             self._read_at = time.monotonic()
 

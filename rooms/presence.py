@@ -20,6 +20,10 @@ from rooms.people import Person
 from rooms.shapes import Shape, person_shape
 from rooms.turns import wait_turns
 
+# Rooms share so many turns of leaving, so that whoever leaves any number of them holds no more:
+# PostgreSQL keeps the locks of all transactions in a memory of one size.
+LEAVING_TURNS = 256
+
 
 @dataclass(slots=True)
 class Occupancy:
@@ -348,7 +352,7 @@ def _wait_to_count(room_ids: Collection[int]) -> None:
     Of a person who leaves with sockets on two at once each would still see the other's, and nobody
     would tell that they are gone.
     """
-    wait_turns(f"leaving:{room_id}" for room_id in room_ids)
+    wait_turns({f"leaving:{room_id % LEAVING_TURNS}" for room_id in room_ids})
 
 
 def _count_down(freed_of: "list[list[_Freed]]", occupancy: Occupancy) -> "list[list[Left]]":

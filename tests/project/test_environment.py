@@ -124,7 +124,12 @@ def test_a_wrong_database_url_does_not_tell_its_password(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["redis://:secret/word@cache.example:6379/0", "redis://secret:6379@cache.example:6379/secret"],
+    [
+        "redis://:secret/word@cache.example:6379/0",
+        "redis://secret:6379@cache.example:6379/secret",
+        "redis://:secret[word@cache.example:6379/0",
+        "redis://:secret\N{ACCOUNT OF}word@cache.example:6379/0",
+    ],
 )
 def test_a_wrong_redis_url_does_not_tell_its_password(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL") as refusal:

@@ -1,6 +1,7 @@
 """What changes is felt by live sockets at once: by those whom it concerns, and by nobody else."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,8 +18,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from realtime.conf import forget_options
-from rooms import services
+from rooms import consumers, services
 from rooms.consumers import RoomNamespace
+from rooms.listing import list_rooms
 from rooms.live import confirm_from_thread, recheck_everywhere, recheck_from_thread
 from rooms.models import (
     AccessRule,
@@ -593,6 +595,33 @@ async def test_nobody_comes_in_again_by_a_power_that_is_found_to_be_gone(
         await User.objects.filter(pk=alice.pk).aupdate(is_superuser=False)
         await recheck_everywhere()
         await felt(person, "not_a_member")
+        (answer,) = await person.client.call("joinRoom", "csgo")
+        assert answer["code"] == "not_a_member"
+
+
+async def test_a_power_that_is_found_to_be_gone_comes_not_back_with_what_was_asked_before(
+    room: Room, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_asking, is_over = threading.Event(), threading.Event()
+
+    def list_slowly(*args: Any, **fields: Any) -> Any:
+        page = list_rooms(*args, **fields)
+        is_asking.set()
+        assert is_over.wait(5)
+        return page
+
+    monkeypatch.setattr(consumers, "list_rooms", list_slowly)
+    await sync_to_async(change(access="members"))(room, alice)
+    await User.objects.filter(pk=alice.pk).aupdate(is_superuser=True)
+    async with serving() as site, somebody(site, "plain", alice) as person:
+        await person.join()
+        asking = asyncio.create_task(person.client.call("rooms"))
+        assert await asyncio.to_thread(is_asking.wait, 5)
+        await User.objects.filter(pk=alice.pk).aupdate(is_superuser=False)
+        await recheck_everywhere()
+        await felt(person, "not_a_member")
+        is_over.set()
+        await asking
         (answer,) = await person.client.call("joinRoom", "csgo")
         assert answer["code"] == "not_a_member"
 

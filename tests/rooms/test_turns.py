@@ -13,8 +13,8 @@ from django.db import connection, connections, transaction
 
 from realtime.exceptions import Refused
 from rooms import moderating
-from rooms.models import Ban, DecisionRecord, Membership, Message, Mute, Room, Seat
-from rooms.presence import Departure, depart
+from rooms.models import Ban, Connection, DecisionRecord, Membership, Message, Mute, Room, Seat
+from rooms.presence import LEAVING_TURNS, Departure, depart, drop_process
 from rooms.registry import lock_rooms
 from rooms.sending import send_messages
 from rooms.turns import wait_turn
@@ -22,6 +22,7 @@ from tests.rooms.people import (
     connect_person,
     join,
     make_guest,
+    make_namespace,
     make_room,
     make_user,
     request_send,
@@ -131,6 +132,29 @@ def test_of_one_who_leaves_with_two_sockets_at_once_the_last_is_told_as_the_last
         wait_until_somebody_waits()
     ((left,),) = leaving.result(PATIENCE_S)
     assert (left.members, left.sockets) == (0, 0)
+
+
+def test_who_is_gone_from_many_rooms_at_once_holds_few_locks() -> None:
+    """PostgreSQL has memory for some thousands: a dead process may have had people in more."""
+    namespace, guest = make_namespace(), make_guest()
+    rooms = Room.objects.bulk_create(
+        Room(namespace=namespace, name=f"room {number}") for number in range(1_000)
+    )
+    socket_id = connect_person(guest)
+    process_id = Connection.objects.get().process_id
+    Seat.objects.bulk_create(
+        Seat(room=room, connection_id=socket_id, process_id=process_id, person_key=guest.key)
+        for room in rooms
+    )
+    with transaction.atomic():
+        assert len(drop_process(process_id)) == len(rooms)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks "
+                "WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+            )
+            (count,) = cursor.fetchone()
+    assert 0 < count <= LEAVING_TURNS
 
 
 def test_a_send_that_waited_is_decided_by_what_happened_meanwhile(pool: ThreadPoolExecutor) -> None:
