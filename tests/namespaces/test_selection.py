@@ -421,7 +421,11 @@ async def test_synchronous_code_does_the_same() -> None:
 
 
 async def test_a_process_without_sockets_and_without_redis_reaches_nobody() -> None:
-    with pytest.raises(UsageError, match="REDIS_URL"):
+    alone = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    with (
+        override_settings(CHANNEL_LAYERS={"default": alone}),
+        pytest.raises(UsageError, match="REDIS_URL"),
+    ):
         await of("/check").afetch_sockets()
 
 
