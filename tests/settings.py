@@ -1,12 +1,14 @@
 """The project's settings for tests: a database of their own, and quick password hashes.
 
-DATABASE_URL and REDIS_URL choose other parts, as for the project itself.
+DATABASE_URL chooses another one, as for the project itself. What a machine's REDIS_URL holds is
+nobody's to empty: tests that need Redis name TEST_REDIS_URL, and a prefix of their own.
 """
 
 import os
 import tempfile
 from pathlib import Path
 
+os.environ.pop("REDIS_URL", None)
 os.environ.setdefault("DEBUG", "0")
 os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
