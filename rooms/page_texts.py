@@ -90,7 +90,7 @@ TEXTS: "dict[str, LazyText]" = {
     "evicted.room_closed": _("{room} has closed"),
     "evicted.banned": _("You were banned from {room}"),
     "evicted.signed_out": _("You are signed out"),
-    "told.banned": _("You cannot come in, and hear nothing of this room."),
+    "told.banned": _("You cannot come in, and hear nothing of what is said here."),
     "told.room_closed": _("Nobody can come in for now."),
     "told.room_full": _("All its places are taken."),
     "told.kicked": _("A moderator put you out. The others go on without you."),

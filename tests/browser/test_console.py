@@ -57,6 +57,7 @@ def packet(panel: Locator, direction: str, kind: str, name: str = "") -> Locator
 def test_an_event_is_emitted_and_its_ack_and_packets_are_seen(staff: Page, door: str) -> None:
     panel = open_console(staff)
     connect(panel, door)
+    expect(panel.get_by_text("The server asks")).to_be_hidden()
     choose(panel, "joinRoom")
     expect(panel).to_contain_text("Join a room, or hear why not.")
     fill(panel, room="hall")

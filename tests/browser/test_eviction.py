@@ -8,6 +8,13 @@ from playwright.sync_api import Page, expect
 from tests.browser.parts import emit, enter, field, notice, room_row, rooms, say
 from tests.helpers.live_server import Clerk
 
+BAN_BOB = """
+annex = Namespace.objects.get(path="/annex")
+bob = User.objects.get(username="bob")
+Ban.objects.create(namespace=annex, user=bob, reason="Enough of it")
+"""
+PARDON = """Ban.objects.filter(namespace__path="/annex").delete()"""
+
 
 def act(mod: Page, event: str, **fields: object) -> None:
     """Do something as the moderator of the stage."""
@@ -60,6 +67,19 @@ def test_a_ban_says_until_when_in_local_time_and_whom_to_ask(bob: Page, mod: Pag
     expect(notice(bob)).to_contain_text("You are not banned from stage any more")
     notice(bob).get_by_role("button", name="Join").click()
     expect(field(bob)).to_be_visible()
+
+
+def test_a_ban_from_the_whole_namespace_is_named_and_its_end_found_on_asking(
+    bob: Page, clerk: Clerk
+) -> None:
+    enter(bob, "/annex/attic/")
+    clerk.do("shell", code=BAN_BOB)
+    expect(notice(bob)).to_contain_text("You are banned from Annex")
+    expect(notice(bob)).to_contain_text("Enough of it")
+    expect(notice(bob)).not_to_contain_text("this room")
+    clerk.do("shell", code=PARDON)
+    bob.get_by_role("button", name="Try now").click()
+    expect(bob.get_by_role("button", name="Leave")).to_be_visible()
 
 
 @pytest.mark.parametrize(

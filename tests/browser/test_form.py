@@ -76,6 +76,21 @@ def test_reduced_motion_moves_nothing(page: Page) -> None:
     assert moving == 0
 
 
+def test_a_long_list_scrolls_and_the_page_does_not(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 480})
+    enter(page, "/place/ages/")
+    expect(rooms(page).get_by_role("listitem").nth(12)).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
+
+
+def test_where_the_colours_are_the_readers_own_the_open_room_is_still_marked(page: Page) -> None:
+    page.emulate_media(forced_colors="active")
+    enter(page, "/place/hall/")
+    width = "(element) => getComputedStyle(element).borderInlineStartWidth"
+    marked, other = (room_row(page, name).get_by_role("link") for name in ("hall", "square"))
+    assert marked.evaluate(width) != other.evaluate(width)
+
+
 def test_a_page_from_right_to_left_is_the_mirror_of_itself(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     enter(page, "/place/hall/")

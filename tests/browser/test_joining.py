@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from rooms.site_paths import room_url
 from tests.browser.conftest import PASSWORD
 from tests.browser.parts import enter, field, notice, people, room_row, rooms
 from tests.browser.site import Site
@@ -50,6 +51,16 @@ def test_an_invitation_in_the_address_lets_in_and_leaves_the_address_at_once(
     assert token not in site.log()
     page.reload()
     expect(page.get_by_role("button", name="Leave")).to_be_visible()
+
+
+def test_an_invitation_lets_in_whatever_the_address_leaves_as_it_is(
+    page: Page, clerk: Clerk
+) -> None:
+    for name in ("rock & roll", "a/c", "c++;$,=@:!", "50% off?#"):
+        clerk.do("room", namespace="/place", name=name, access="invitation")
+        token = clerk.do("invitation", namespace="/place", room=name)
+        enter(page, room_url("/place", name, invitation=token))
+        assert token not in page.evaluate("Object.values(sessionStorage).join()")
 
 
 @pytest.mark.parametrize("way", ["Sign in", "Sign up"])

@@ -282,6 +282,20 @@ def test_the_form_is_filled_in_from_a_connection_and_from_a_message(
     assert (initial["guest"], initial["place"]) == (guest.key, "/games/csgo")
 
 
+def test_the_pages_of_a_message_and_a_seat_lead_to_the_form(staff: Client, csgo: Room) -> None:
+    guest = make_guest()
+    seat(guest, csgo, "192.0.2.7")
+    said = Message.objects.create(room=csgo, offset=1, text="hi", author_key=guest.key)
+    posted = Message.objects.create(room=csgo, offset=2, text="of the site itself")
+    place = Seat.objects.get()
+    for url, lead in (
+        (page("message", "change", said.pk), {"message": said.pk}),
+        (page("seat", "change", place.pk), {"connection": place.connection_id}),
+    ):
+        assert f'href="{admin_url("rooms_ban_person", **lead)}"' in staff.get(url).content.decode()
+    assert "Ban…" not in staff.get(page("message", "change", posted.pk)).content.decode()
+
+
 def test_the_form_offers_no_address_that_may_not_be_banned(staff: Client, csgo: Room) -> None:
     guest = make_guest()
     seat(guest, csgo, "127.0.0.1")

@@ -8,7 +8,7 @@
   const token = address.searchParams.get("invite");
   if (token === null) return;
   try {
-    window.sessionStorage.setItem(`roomkey invitation ${decodeURI(address.pathname)}`, token);
+    window.sessionStorage.setItem(`roomkey invitation ${decodeURIComponent(address.pathname)}`, token);
   } catch {
     // Where nothing may be kept, the page reads it from the address.
     return;

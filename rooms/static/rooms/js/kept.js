@@ -84,7 +84,7 @@ export const choiceOf = (name) => read("localStorage", `roomkey ${name}`);
 export const keepChoice = (name, value) => write("localStorage", `roomkey ${name}`, value);
 
 /** @param {string} room */
-const invitationKey = (room) => `roomkey invitation ${decodeURI(roomUrl(room))}`;
+const invitationKey = (room) => `roomkey invitation ${decodeURIComponent(roomUrl(room))}`;
 
 /** @typedef {"localStorage" | "sessionStorage"} Where */
 

@@ -195,8 +195,10 @@ export function denialText(room, { code, message, reason, until }) {
 }
 
 /** @param {Denial} denial  why there is no way into the namespace */
-const headingOf = ({ code }) =>
-  code === "signed_out" || code === "namespace_closed" ? text(code) : text("namespace_refused");
+function headingOf({ code }) {
+  if (code === "banned") return text("refused.banned", { room: page.namespace.title });
+  return text(code === "signed_out" || code === "namespace_closed" ? code : "namespace_refused");
+}
 
 /** @param {string} heading @param {Denial} denial @param {boolean} isListed @returns {Notice} */
 function refusal(heading, denial, isListed) {
