@@ -82,6 +82,15 @@ def test_a_ban_from_the_whole_namespace_is_named_and_its_end_found_on_asking(
     expect(bob.get_by_role("button", name="Leave")).to_be_visible()
 
 
+def test_the_end_of_a_ban_from_the_whole_namespace_is_found_without_asking(
+    bob: Page, clerk: Clerk
+) -> None:
+    enter(bob, "/annex/attic/")
+    clerk.do("shell", code=BAN_BOB.replace("reason=", "expires_at=soon(6), reason="))
+    expect(notice(bob)).to_contain_text("You are banned from Annex")
+    expect(bob.get_by_role("button", name="Leave")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("access", "words"), [("members", "Not for you"), ("invitation", "Locked")]
 )

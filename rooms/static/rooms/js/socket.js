@@ -22,6 +22,10 @@ const LONGEST_DELAY_MS = 20_000;
 const STEADY_MS = 5_000;
 /** Somebody who waits for a closed namespace is let in within this time. */
 const WATCH_MS = 10_000;
+// What ends for many at once is not asked about by all in the same instant.
+const SPREAD_MS = 1_000;
+// Browsers take a longer one for none.
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** An answer that takes longer than this is none: the connection is taken for dead. */
 const PROBE_MS = 4_000;
 const BEAT_MS = 1_000;
@@ -163,7 +167,18 @@ export class Link extends EventTarget {
     const denial = { ...error.data, code: code ?? "unknown_namespace", message: error.message };
     this.denial = { ok: false, ...denial };
     this.#become({ phase: "refused", attempt: this.#attempt, denial: this.denial });
-    if (this.isWatching) this.#timer = window.setTimeout(() => this.tryNow(), WATCH_MS);
+    this.#askLater();
+  }
+
+  /** Ask again what has refused us: when it ends, and now and then for who waits for that. */
+  #askLater() {
+    window.clearTimeout(this.#timer);
+    const end = Date.parse(this.denial?.until ?? "");
+    // Past the end, by our clock, and still refused: the server's is behind.
+    const left_ms = end > Date.now() ? end - Date.now() + Math.random() * SPREAD_MS : WATCH_MS;
+    const waits = [...(end ? [left_ms] : []), ...(this.isWatching ? [WATCH_MS] : [])];
+    if (waits.length === 0) return;
+    this.#timer = window.setTimeout(() => this.tryNow(), Math.min(...waits, LONGEST_TIMER_MS));
   }
 
   /** Ask a namespace that is refused again and again, or not any more.
@@ -171,8 +186,7 @@ export class Link extends EventTarget {
   watch(isWatching) {
     this.isWatching = isWatching;
     if (this.connection.phase !== "refused") return;
-    window.clearTimeout(this.#timer);
-    if (isWatching) this.#timer = window.setTimeout(() => this.tryNow(), WATCH_MS);
+    this.#askLater();
     this.#tell("connection");
   }
 
